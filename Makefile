@@ -1,0 +1,68 @@
+# `make study PROTOCOL=mae_effect` does everything; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup dev study plan status report list test check format bench clean
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/study
+PROTOCOL ?= mae_effect
+
+# Options of `make study`: SEEDS=5 MODELS=densenet_phantom DATA=/path CLUSTER=slurm WORKERS=4 LANG_REPORT=ko
+OPTIONS := $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(MODELS),--models "$(MODELS)") $(if $(DATA),--data "$(DATA)")
+PLACE := $(if $(CLUSTER),--cluster "$(CLUSTER)") $(if $(WORKERS),--workers "$(WORKERS)")
+FOLDERS := $(if $(RUNS),--runs "$(RUNS)") $(if $(REPORTS),--reports "$(REPORTS)")
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+	@echo
+	@echo "  options: PROTOCOL=name SEEDS=5 MODELS=densenet_phantom DATA=/path/to/films CLUSTER=local WORKERS=2"
+
+setup: $(VENV)/ready  ## create the environment (done by every other target that needs it)
+
+dev: $(VENV)/ready-dev
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" bash .ci/setup "$(VENV)"
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+study: $(VENV)/ready  ## run a protocol and write its report: make study PROTOCOL=mae_effect
+	@$(RUN) run "$(PROTOCOL)" $(OPTIONS) $(PLACE) $(FOLDERS) $(if $(LANG_REPORT),--lang "$(LANG_REPORT)")
+
+plan: $(VENV)/ready  ## what would run, what is cached, how long it may take
+	@$(RUN) plan "$(PROTOCOL)" $(OPTIONS) $(if $(RUNS),--runs "$(RUNS)")
+
+status: $(VENV)/ready  ## how far a study is
+	@$(RUN) status "$(PROTOCOL)" $(OPTIONS) $(if $(RUNS),--runs "$(RUNS)")
+
+report: $(VENV)/ready  ## write the report again from what is finished
+	@$(RUN) report "$(PROTOCOL)" $(OPTIONS) $(FOLDERS) $(if $(LANG_REPORT),--lang "$(LANG_REPORT)")
+
+list: $(VENV)/ready  ## every metric, attribution, training stage and data format
+	@$(RUN) list
+
+check: $(VENV)/ready-dev  ## format, lint, types and the quick tests (under 3 minutes)
+	@$(VENV)/bin/ruff format --check study tests
+	@$(VENV)/bin/ruff check study tests
+	@$(VENV)/bin/mypy
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 -m "not slow"
+
+test: $(VENV)/ready-dev  ## everything: check and the slow tests (under 25 minutes)
+	@$(VENV)/bin/ruff format --check study tests
+	@$(VENV)/bin/ruff check study tests
+	@$(VENV)/bin/mypy
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --durations=15
+
+format: $(VENV)/ready-dev  ## format the code
+	@$(VENV)/bin/ruff format study tests
+	@$(VENV)/bin/ruff check --fix study tests
+
+bench: $(VENV)/ready-dev  ## benchmarks: forwards counted and timed
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/perturbation.py
+
+clean:  ## remove the environment and caches (never runs/ or reports/)
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

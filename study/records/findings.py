@@ -1,0 +1,285 @@
+"""What the statistics are asked and what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Seeding = Literal["nested", "paired"]
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What tables and verdicts need to know of a metric (copied from the registry).
+
+    Attributes:
+        name: label in the score table (`ehr`, `insertion`, `insertion[baseline=blur]`, `auc`).
+        title: for people. higher_is_better: None where neither is.
+        bounds: lowest and highest value, None where unbounded.
+        per_run: True for metrics such as AUC that exist per run, not per image.
+        unit: `fraction` (three decimals) or `percent` (times 100, one decimal).
+        undefined: what a missing value means, one sentence.
+    """
+
+    name: str
+    title: str
+    higher_is_better: bool | None
+    bounds: tuple[float | None, float | None]
+    version: int
+    per_run: bool = False
+    unit: Literal["fraction", "percent"] = "fraction"
+    undefined: str = ""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two arms compared: `treatment` minus `control`.
+
+    `family` is `primary` (Holm), `secondary` (Benjamini-Hochberg) or `exploratory` (raw p only).
+    `question` groups contrasts on page 1 of the report; `margin` is in metric units or None.
+    """
+
+    contrast_id: str
+    question: str
+    family: Literal["primary", "secondary", "exploratory"]
+    treatment: str
+    control: str
+    model: str
+    attribution: str
+    metric: str
+    margin: float | None = None
+    margin_set_later: bool = False
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Whether a planned run finished, and if not, why."""
+
+    run_id: str
+    arm: str
+    model: str
+    seed: int
+    state: Literal["done", "failed", "blocked", "missing"]
+    reason: str = ""
+    pretrain_key: str | None = None
+    diverged: bool = False
+
+
+@dataclass(frozen=True)
+class Design:
+    """Everything the statistics must know besides the scores; fixed before results are seen."""
+
+    study: str
+    arms: tuple[str, ...]
+    reference: str
+    models: tuple[str, ...]
+    seeds: tuple[int, ...]
+    seeding: Seeding
+    contrasts: tuple[Contrast, ...]
+    metrics: Mapping[str, MetricFacts]
+    attributions: tuple[str, ...]
+    controls: tuple[str, ...]
+    runs: tuple[RunStatus, ...]
+    alpha: float = 0.05
+    resamples: int = 10_000
+    resampling_seed: int = 20240501
+    weight: Literal["image", "patient"] = "image"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the statistics: a contrast, with every question it can answer.
+
+    A number that cannot be computed is None. `*_models` fields answer "for these trained
+    models, on new images", the others "if we trained again and took new images".
+    """
+
+    contrast_id: str
+    question: str
+    family: str
+    m: int
+    model: str
+    attribution: str
+    metric: str
+    metric_version: int
+    treatment: str
+    control: str
+    higher_is_better: bool | None
+    status: str
+    notes: tuple[str, ...] = ()
+    sentences_en: tuple[str, ...] = ()
+    sentences_ko: tuple[str, ...] = ()
+    n_runs_treatment: int = 0
+    n_runs_control: int = 0
+    n_images: int = 0
+    n_images_listed: int = 0
+    n_clusters: int = 0
+    mean_treatment: float | None = None
+    mean_control: float | None = None
+    estimate: float | None = None
+    se: float | None = None
+    df: float | None = None
+    t: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    ci90_low: float | None = None
+    ci90_high: float | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    adjustment: str | None = None
+    margin: float | None = None
+    margin_set_later: bool = False
+    p_tost: float | None = None
+    smallest_margin: float | None = None
+    v_run: float | None = None
+    v_case: float | None = None
+    estimate_models: float | None = None
+    se_models: float | None = None
+    df_models: float | None = None
+    ci_models_low: float | None = None
+    ci_models_high: float | None = None
+    p_models: float | None = None
+    p_wilcoxon: float | None = None
+    hodges_lehmann: float | None = None
+    se_images: float | None = None
+    df_images: float | None = None
+    ci_images_low: float | None = None
+    ci_images_high: float | None = None
+    p_images: float | None = None
+    p_permutation: float | None = None
+    p_permutation_floor: float | None = None
+    ci_bootstrap_models_low: float | None = None
+    ci_bootstrap_models_high: float | None = None
+    se_bootstrap: float | None = None
+    ci_bootstrap_low: float | None = None
+    ci_bootstrap_high: float | None = None
+    dz: float | None = None
+    dz_low: float | None = None
+    dz_high: float | None = None
+    d_run: float | None = None
+    d_run_low: float | None = None
+    d_run_high: float | None = None
+    p_improve_images: float | None = None
+    p_improve_images_low: float | None = None
+    p_improve_images_high: float | None = None
+    p_improve_runs: float | None = None
+    p_improve_runs_low: float | None = None
+    p_improve_runs_high: float | None = None
+    p_sign: float | None = None
+    n_nonzero: int | None = None
+    trimmed_mean: float | None = None
+    p_noninferiority: float | None = None
+    estimate_undefined_worst: float | None = None
+
+
+@dataclass(frozen=True)
+class Mean:
+    """One arm's mean of one metric: over images and runs, with its spreads named apart."""
+
+    arm: str
+    model: str
+    attribution: str
+    metric: str
+    n_runs: int
+    n_images: int
+    n_undefined: int
+    mean: float | None
+    sd_runs: float | None
+    sd_images: float | None
+    ci_low: float | None
+    ci_high: float | None
+    lowest_run: float | None
+    highest_run: float | None
+
+
+@dataclass(frozen=True)
+class RunMean:
+    """One run's value of one metric (mean over images, or the per-run figure itself)."""
+
+    run_id: str
+    arm: str
+    model: str
+    seed: int
+    attribution: str
+    metric: str
+    value: float | None
+    n_images: int
+    n_undefined: int
+
+
+@dataclass(frozen=True)
+class Components:
+    """Variance components of one metric on one attribution and model; negative ones are 0.
+
+    The `raw_*` values are before negative ones are set to 0. `alpha` is Krippendorff's agreement of
+    images on the order of the arms, `dependability` the share of an arm mean's variance that is the arm.
+    """
+
+    model: str
+    attribution: str
+    metric: str
+    run: float | None
+    arm_by_image: float | None
+    residual: float | None
+    image: float | None
+    raw_run: float | None = None
+    raw_arm_by_image: float | None = None
+    raw_image: float | None = None
+    alpha: float | None = None
+    dependability: float | None = None
+
+
+@dataclass(frozen=True)
+class ImageDifference:
+    """Treatment minus control for one image, each averaged over runs (primary contrasts)."""
+
+    contrast_id: str
+    image_id: str
+    treatment: float
+    control: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class SeedDifference:
+    """Treatment's run minus control for one seed (nested: minus the control's mean)."""
+
+    contrast_id: str
+    seed: int
+    difference: float
+
+
+@dataclass(frozen=True)
+class CurveSummary:
+    """Mean curve of an arm, and its difference from the reference on the same images.
+
+    All sequences have one entry per step; `difference_*` is empty for the reference.
+    """
+
+    arm: str
+    model: str
+    attribution: str
+    curve: str
+    fractions: Sequence[float]
+    mean: Sequence[float]
+    difference: Sequence[float]
+    difference_low: Sequence[float]
+    difference_high: Sequence[float]
+    n_runs: int
+    n_images: int
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything the statistics found; the report reads this and nothing else of it."""
+
+    design: Design
+    findings: tuple[Finding, ...]
+    means: tuple[Mean, ...]
+    run_means: tuple[RunMean, ...]
+    components: tuple[Components, ...]
+    image_differences: tuple[ImageDifference, ...]
+    seed_differences: tuple[SeedDifference, ...]
+    curves: tuple[CurveSummary, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,96 @@
+"""Trained models, their maps, and what metrics see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Family = Literal["vit", "cnn"]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained model, ready to be asked: eval mode, gradients off for its parameters.
+
+    Attributes:
+        module: [B, C, H, W] normalised float images -> [B, K] logits.
+        name: model name of the protocol.
+        family: which attribution methods fit.
+        classes: K class names.
+        in_chans: channels the module expects; grey images are repeated.
+        image_size: side of the square input, pixels.
+        mean, std: normalisation the module was fine-tuned with, scale [0, 1].
+    """
+
+    module: nn.Module
+    name: str
+    family: Family
+    classes: tuple[str, ...]
+    in_chans: int
+    image_size: int
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Perturbation curves of a batch for one baseline, both orders.
+
+    `deletion_morf[b, k]` is the probability of the target after the k-th step of replacing the
+    most relevant pixels by the baseline; `deletion_lerf` starts with the least relevant. By the
+    identity of Petsiuk's two games the insertion curves are these two reversed, so nothing is
+    scored twice.
+
+    Attributes:
+        deletion_morf, deletion_lerf: [B, n + 1] float64; NaN rows where the order is undefined.
+        fractions: [n + 1] share of pixels replaced, 0 to 1.
+        baseline: name of the replacement value.
+    """
+
+    deletion_morf: Tensor
+    deletion_lerf: Tensor
+    fractions: Tensor
+    baseline: str
+
+
+@dataclass(frozen=True)
+class Masked:
+    """What the model says of image * map (map scaled to [0, 1]).
+
+    Attributes:
+        p_original, p_masked: [B] float64, probability of the target.
+        attributions: [B, H, W] scaled map of the masked image, same method and target.
+    """
+
+    p_original: Tensor
+    p_masked: Tensor
+    attributions: Tensor
+
+
+@dataclass(frozen=True)
+class ExplainedBatch:
+    """What a metric sees: functions and tensors, never a model.
+
+    Attributes:
+        images: [B, C, H, W] normalised float32.
+        targets: [B] int64, the class that is explained.
+        attributions: [B, H, W] float32, signed, at input size, any scale.
+        boxes: B integer tensors [K, 4], half open, pixels; K = 0 where none was drawn.
+        predict: images -> probabilities [B, K] (softmax, eval mode, no gradients).
+        explain: (images, targets) -> attributions [B, H, W], the method that made these.
+        curves: curves computed before, by baseline name; missing ones are computed on demand.
+        masked: computed before, or None.
+    """
+
+    images: Tensor
+    targets: Tensor
+    attributions: Tensor
+    boxes: tuple[Tensor, ...]
+    predict: Callable[[Tensor], Tensor]
+    explain: Callable[[Tensor, Tensor], Tensor]
+    curves: Mapping[str, Curves] = field(default_factory=dict)
+    masked: Masked | None = None

@@ -1,0 +1,115 @@
+"""What the report reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.records.findings import Analysis
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A change of the protocol after it was locked, and what was known by then."""
+
+    when: str
+    where: str
+    before: str
+    after: str
+    runs_finished: int
+
+
+@dataclass(frozen=True)
+class ArmChain:
+    """An arm for the design figure: its stages as (kind, short text), first to last."""
+
+    arm: str
+    stages: tuple[tuple[str, str], ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GalleryMap:
+    """One attribution for the gallery: the first seed's map and the run-averaged value."""
+
+    arm: str
+    attribution: NDArray[np.float32]
+    value: float | None
+
+
+@dataclass(frozen=True)
+class GalleryRow:
+    """One image across arms, chosen by rule."""
+
+    image_id: str
+    model: str
+    rule: Literal["gain", "median", "loss"]
+    contrast_id: str
+    difference: float
+    label: str
+    image: NDArray[np.uint8]
+    boxes: NDArray[np.int32]
+    maps: tuple[GalleryMap, ...]
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """History of one training stage of one run."""
+
+    run_id: str
+    arm: str
+    model: str
+    seed: int
+    stage: str
+    epochs: Sequence[int]
+    series: Mapping[str, Sequence[float | None]]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """What the report says of the study besides its numbers.
+
+    Attributes:
+        protocol: the resolved protocol as plain data.
+        protocol_hash, protocol_locked: of the locked protocol; ISO time of the lock.
+        deviations: changes after the lock.
+        chains: the arms, in the protocol's order.
+        datasets: name -> counts, classes, quarantined files, channels, resize rule, mean, std.
+        provenance: commit, clean or not, versions, host, hardware, seconds per stage kind, store keys.
+        warnings: sentences for the warnings box of section 9.
+        date: ISO date printed in the report.
+        number: report number, counted from 1.
+    """
+
+    study: str
+    question: str
+    title: str
+    protocol: Mapping[str, Any]
+    protocol_hash: str
+    protocol_locked: str
+    deviations: tuple[Deviation, ...]
+    chains: tuple[ArmChain, ...]
+    datasets: Mapping[str, Mapping[str, Any]]
+    provenance: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    date: str
+    number: int
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """All the report reads."""
+
+    facts: StudyFacts
+    analysis: Analysis
+    gallery: tuple[GalleryRow, ...]
+    learning: tuple[LearningCurve, ...]
+    languages: tuple[Literal["en", "ko"], ...]
+    notes_path: Path | None = None
+    previous_results: Mapping[str, Any] | None = None

@@ -1,0 +1,118 @@
+"""A plan as a tree for the terminal: what is done, what is shared, and how long the rest may take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from rich.console import Group
+from rich.text import Text
+from rich.tree import Tree
+
+from study.plan.cost import remaining_s
+from study.protocol.schema import ChainStage, Protocol
+from study.records import Plan, Run, Stage
+
+IsDone = Callable[[str], bool]
+
+
+def render_plan(plan: Plan, protocol: Protocol, is_done: IsDone, seconds: Callable[[Stage], float | None]) -> Group:
+    """The plan as a rich renderable.
+
+    Args:
+        plan: of the protocol.
+        protocol: names the arms and what is asked of them.
+        is_done: whether the stage with this key is in the store.
+        seconds: what a finished stage took, None where it is not known.
+    """
+    done = {key for key in plan.stages if is_done(key)}
+    tree = Tree(Text(plan.study, style="bold"))
+    _datasets(tree.add("data"), plan, done)
+    for arm in protocol.arms:
+        name = f"{arm}  (reference)" if arm == protocol.reference else arm
+        _arm(tree.add(Text(name, style="bold")), arm, plan, protocol, done)
+    return Group(tree, Text(), *_summary(plan, protocol, done, seconds))
+
+
+def _datasets(branch: Tree, plan: Plan, done: set[str]) -> None:
+    for stage in plan.stages.values():
+        if stage.kind == "data":
+            branch.add(_row(str(stage.places["name"]), [stage.key], done))
+
+
+def _arm(branch: Tree, arm: str, plan: Plan, protocol: Protocol, done: set[str]) -> None:
+    runs = [run for run in plan.runs if run.arm == arm]
+    for place, stage in enumerate(protocol.arms[arm]):
+        keys = [run.training[place] for run in runs]
+        row = _row(_words(stage, protocol.target), keys, done)
+        row.append(_sharing(arm, keys, plan.runs), style="cyan")
+        branch.add(row)
+    maps, scores = (
+        [key for run in runs for key in found(run)]
+        for found in (lambda run: run.explain.values(), lambda run: (run.predict, *_scores(run)))
+    )
+    branch.add(_row(f"{len(protocol.explain)} attributions", maps, done))
+    branch.add(_row(f"{len(protocol.measure)} metrics on each, predictions", scores, done))
+
+
+def _scores(run: Run) -> tuple[str, ...]:
+    return (*run.perturb.values(), *run.mask.values(), *run.measure.values())
+
+
+def _words(stage: ChainStage, target: str) -> str:
+    settings = stage.settings
+    words = [stage.kind, settings.data or target]
+    for name in ("masking", "mask_ratio"):
+        if (value := getattr(settings, name, None)) is not None:
+            words.append(f"{value}")
+    if settings.epochs is not None:
+        words.append(f"{settings.epochs} epochs")
+    return "  ".join(words)
+
+
+def _row(words: str, keys: Sequence[str], done: set[str]) -> Text:
+    unique = dict.fromkeys(keys)
+    finished = sum(key in done for key in unique)
+    state, style = f"{finished} of {len(unique)} done", "yellow"
+    if finished == len(unique):
+        state, style = "done" if finished == 1 else f"all {finished} done", "green"
+    elif not finished:
+        state, style = "to do" if len(unique) == 1 else f"{len(unique)} to do", "default"
+    return Text.assemble(f"{words}   ", (state, style))
+
+
+def _sharing(arm: str, keys: Sequence[str], runs: Sequence[Run]) -> str:
+    others = dict.fromkeys(run.arm for run in runs if run.arm != arm and set(keys) & set(run.training))
+    arms = f"   shared with {', '.join(others)}" if others else ""
+    seeds = f"   one for {len(keys)} runs" if len(set(keys)) < len(keys) else ""
+    return arms + seeds
+
+
+def _summary(plan: Plan, protocol: Protocol, done: set[str], seconds: Callable[[Stage], float | None]) -> list[Text]:
+    todo = [key for key in plan.stages if key not in done]
+    finished = sum(done.issuperset(run.stages) for run in plan.runs)
+    counts = (
+        f"{len(protocol.arms)} arms x {len(protocol.models)} model{'s' * (len(protocol.models) > 1)} x "
+        f"{len(protocol.seeds)} seeds = {len(plan.runs)} runs, {finished} of them done"
+    )
+    rows = [Text(counts), Text(f"{len(plan.stages)} stages: {len(done)} done, {len(todo)} to do")]
+    if todo:
+        rows.append(Text(_time_left(plan, protocol, todo, seconds)))
+    return rows
+
+
+def _time_left(plan: Plan, protocol: Protocol, todo: Sequence[str], seconds: Callable[[Stage], float | None]) -> str:
+    work, is_timed = remaining_s(plan, todo, seconds)
+    workers = protocol.dispatch.workers or os.cpu_count() or 1
+    wall = work / (1 if protocol.dispatch.cluster == "inline" else workers)
+    basis = "from the times of finished stages" if is_timed else "a coarse guess; it gets better once stages are timed"
+    return f"about {spoken(wall)} with {workers} worker{'s' * (workers > 1)} ({basis})"
+
+
+def spoken(seconds: float) -> str:
+    """A duration in one unit, such as `40 s`, `12 min` or `3.5 h`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

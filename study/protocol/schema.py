@@ -1,0 +1,247 @@
+"""What a protocol is once everything in it has been checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+
+from study.protocol.data import DataSettings
+from study.protocol.stages import StageSettings
+from study.records import Contrast, Family, MetricFacts, Seeding
+from study.registry import ATTRIBUTIONS, METRICS, RUN_METRICS, model_family
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""Names that become file names: studies, arms and datasets."""
+Text = Annotated[str, Field(min_length=1)]
+Language = Literal["en", "ko"]
+
+
+class Frozen(BaseModel):
+    """No unknown keys, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChainStage(Frozen):
+    """One stage of an arm's chain: a registered training stage and its settings."""
+
+    kind: str
+    settings: SerializeAsAny[StageSettings]
+
+
+class Chosen(Frozen):
+    """An attribution or metric as the protocol asks for it.
+
+    Attributes:
+        name: as in the registry.
+        label: its name in every table: `name`, or `name[k=v]` where a parameter is not the default.
+        settings: every parameter, defaults written out.
+    """
+
+    name: str
+    label: str
+    settings: dict[str, Any]
+
+
+class Primary(Frozen):
+    """The one question that is tested without correction for all the others."""
+
+    attribution: Text
+    metric: Text
+
+
+class DeclaredContrast(Frozen):
+    """Two arms to compare: treatment minus control."""
+
+    treatment: Text
+    control: Text
+    question: Text | None = None
+    """What the report calls this comparison; default: `treatment vs control`."""
+
+
+class AnalysisSettings(Frozen):
+    """What is tested and how; fixed before results are seen."""
+
+    primary: Primary
+    contrasts: tuple[DeclaredContrast, ...] = ()
+    """Default: every arm against the reference."""
+    margins: dict[str, Annotated[float, Gt(0)]] = {}
+    """Differences that would not matter, per metric, for tests of equivalence."""
+    alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
+    resamples: Annotated[int, Ge(100), Le(1_000_000)] = 10_000
+    resampling_seed: Annotated[int, Ge(0)] = 20240501
+    weight: Literal["image", "patient"] = "image"
+
+
+class ReportSettings(Frozen):
+    """How the report looks; never part of a key."""
+
+    languages: Annotated[tuple[Language, ...], MinLen(1)] = ("en",)
+    notes: Text | None = None
+    """A YAML file with the team's words (questions, decisions, remarks); default: `notes.yaml` beside the protocol."""
+
+    def notes_path(self, root: Path) -> Path:
+        """Where the notes are or would be."""
+        return root / (self.notes or "notes.yaml")
+
+
+class DispatchSettings(Frozen):
+    """Where the work is done; never part of a key."""
+
+    cluster: Literal["local", "inline", "slurm"] = "local"
+    workers: Annotated[int, Ge(1), Le(512)] | None = None
+    """Stages at a time; default: what the machine has."""
+
+
+class Fields(Frozen):
+    """The parts of a protocol that need no registry, with their defaults."""
+
+    study: Name
+    title: Text | None = None
+    question: Text
+    target: Name
+    image_size: Annotated[int, Ge(16), Le(1024)]
+    models: Annotated[tuple[Text, ...], MinLen(1)]
+    reference: Name
+    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)]
+    seeding: Seeding = "nested"
+    share_pretraining: bool = False
+    target_class: Literal["label", "predicted"] = "label"
+    analysis: AnalysisSettings
+    report: ReportSettings = ReportSettings()
+    dispatch: DispatchSettings = DispatchSettings()
+
+
+class Protocol(Fields):
+    """A study, checked: every name is known and every pair is possible.
+
+    Attributes:
+        title: the report's; the study's name in words where none is given.
+        data: dataset name -> settings of its format.
+        arms: arm -> its chain, first stage to classifier, in the file's order.
+        explain, measure: what is computed, in the file's order.
+        source: the YAML file.
+        root: folder that relative paths start from: the file's own.
+    """
+
+    title: Text
+    data: dict[str, SerializeAsAny[DataSettings]]
+    arms: dict[str, tuple[ChainStage, ...]]
+    explain: tuple[Chosen, ...]
+    measure: tuple[Chosen, ...]
+    source: Path
+    root: Path
+
+    @property
+    def datasets_used(self) -> tuple[str, ...]:
+        """Datasets that some stage reads; others in the file are left alone."""
+        named = (stage.settings.data or self.target for chain in self.arms.values() for stage in chain)
+        return tuple(dict.fromkeys((self.target, *named)))
+
+    @property
+    def attribution_labels(self) -> tuple[str, ...]:
+        """Labels of everything explained, controls included."""
+        return tuple(chosen.label for chosen in self.explain)
+
+    @property
+    def control_labels(self) -> tuple[str, ...]:
+        """Labels of the attributions that are yardsticks, not explanations."""
+        return tuple(chosen.label for chosen in self.explain if ATTRIBUTIONS[chosen.name].control)
+
+    @property
+    def metric_labels(self) -> tuple[str, ...]:
+        """Labels of everything measured on maps."""
+        return tuple(chosen.label for chosen in self.measure)
+
+    @property
+    def metric_facts(self) -> dict[str, MetricFacts]:
+        """Label -> direction, bounds and title, the run metrics included."""
+        return {chosen.label: METRICS[chosen.name].facts(chosen.label) for chosen in self.measure} | dict(RUN_METRICS)
+
+    def family(self, model: str) -> Family:
+        """The family of one of `models`."""
+        family = model_family(model)
+        assert family is not None, "read() has checked it"
+        return family
+
+    def chain(self, arm: str, model: str) -> tuple[ChainStage, ...]:
+        """The arm's stages with every `None` replaced by what suits the model."""
+        family = self.family(model)
+        return tuple(
+            ChainStage(
+                kind=stage.kind, settings=stage.settings.resolved(model=model, family=family, target=self.target)
+            )
+            for stage in self.arms[arm]
+        )
+
+    def contrasts(self, margins_set_later: Collection[str] = ()) -> tuple[Contrast, ...]:
+        """What the statistics may test: primary ones first, then secondary, model by model.
+
+        Primary are the declared pairs of arms (default: every arm minus the reference) on the
+        primary attribution and metric; secondary the same pairs on every other declared metric
+        and attribution that is not a control, and on the AUC (attribution "").
+
+        Args:
+            margins_set_later: metrics whose margin was declared after results existed (`Lock`).
+        """
+        primary = (self.analysis.primary.attribution, self.analysis.primary.metric)
+        cells = [
+            (attribution, metric)
+            for attribution in self.attribution_labels
+            if attribution not in self.control_labels
+            for metric in self.metric_labels
+        ]
+        ordered = [primary, *(cell for cell in cells if cell != primary), ("", "auc")]
+        return tuple(
+            self._contrast(pair, model, cell, later=cell[1] in margins_set_later)
+            for cell in ordered
+            for model in self.models
+            for pair in self._pairs()
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """The resolved protocol as plain data, in the words of the file, defaults written out."""
+        settings = self.model_dump(mode="json", exclude={"source", "root", "arms", "explain", "measure"})
+        return settings | {
+            "arms": {
+                arm: [_entry(s.kind, s.settings.model_dump(mode="json")) for s in c] for arm, c in self.arms.items()
+            },
+            "explain": [_entry(chosen.name, chosen.settings) for chosen in self.explain],
+            "measure": [_entry(chosen.name, chosen.settings) for chosen in self.measure],
+        }
+
+    def _pairs(self) -> Iterator[DeclaredContrast]:
+        if self.analysis.contrasts:
+            yield from self.analysis.contrasts
+            return
+        for arm in self.arms:
+            if arm != self.reference:
+                yield DeclaredContrast(treatment=arm, control=self.reference)
+
+    def _contrast(self, pair: DeclaredContrast, model: str, cell: tuple[str, str], *, later: bool) -> Contrast:
+        attribution, metric = cell
+        is_primary = cell == (self.analysis.primary.attribution, self.analysis.primary.metric)
+        words = (f"{pair.treatment}-vs-{pair.control}", model, attribution, metric)
+        margin = self.analysis.margins.get(metric)
+        return Contrast(
+            contrast_id=".".join(word for word in words if word),
+            question=pair.question or f"{pair.treatment} vs {pair.control}",
+            family="primary" if is_primary else "secondary",
+            treatment=pair.treatment,
+            control=pair.control,
+            model=model,
+            attribution=attribution,
+            metric=metric,
+            margin=margin,
+            margin_set_later=later and margin is not None,
+        )
+
+
+def _entry(name: str, settings: dict[str, Any]) -> dict[str, Any] | str:
+    """`name` or `{name: {settings}}`, as a protocol writes it; settings without a value are left out."""
+    given = {key: value for key, value in settings.items() if value is not None}
+    return {name: given} if given else name

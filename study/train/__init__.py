@@ -1,0 +1,105 @@
+"""Training: one stage of a chain, from the preceding stage's weights to its own.
+
+In comes a `Dataset`, the resolved settings of the stage and the folder of the stage before;
+out go `weights.safetensors` (the trunk under timm's plain names; behind it a decoder, or the head),
+`history.json` (one entry per epoch), `facts.json` (scalars) and `timing.json`. Everything but the timing
+is bit-equal when the same stage is trained again on the same machine, interrupted or not.
+
+Only the trunk is handed on, so that arms differ in what they saw and not in leftovers of a head.
+All stages share one loop (`loop`), one set of random views (`views`) and one way to name random
+numbers, so that arms differ in nothing else either. Label-free stages see films of splits train
+and unlabelled, fine-tuning sees train and is selected on val; no stage reads a test film.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from study.errors import StudyError
+from study.records import Dataset, StageContext
+from study.registry import TRAININGS
+from study.train.classifier import load_classifier, probabilities
+from study.train.films import check_normalisation, to_tensor
+from study.train.models import family_of
+from study.train.stage import IN_CHANS, Assignment, Result
+from study.train.weights import FACTS, HISTORY, TIMING, WEIGHTS, save, write_json
+
+__all__ = ["load_classifier", "probabilities", "to_tensor", "train"]
+
+
+def train(
+    kind: str,
+    settings: Mapping[str, Any],
+    *,
+    model: str,
+    dataset: Dataset,
+    initial: Path | None,
+    seed: int,
+    classes: tuple[str, ...],
+    out: Path,
+    context: StageContext,
+) -> None:
+    """Do one training stage and write its files into `out`.
+
+    Args:
+        kind: name in `registry.TRAININGS`.
+        settings: resolved settings of the stage, no None.
+        model: model name of the protocol.
+        dataset: square films; their side is the model's input size.
+        initial: folder of the preceding stage, or None to draw the weights from the seed.
+        seed: of the run; names every random number.
+        classes: names of the classifier's outputs.
+        out: existing folder.
+        context: progress, stopping and checkpoints.
+
+    Raises:
+        StudyError: unknown stage or model, films that cannot be used, or weights that do not fit.
+        Stopped: the context asked to stop; the next call goes on from the checkpoint.
+    """
+    if kind not in TRAININGS:
+        raise StudyError(TRAININGS.unknown(kind))
+    check_normalisation(dataset)
+    assignment = Assignment(kind, settings, model, dataset, initial, seed, classes, context)
+    result: Result = TRAININGS.load(kind)(assignment)
+    save(result.weights, out / WEIGHTS)
+    write_json(out / HISTORY, result.trained.progress.history)
+    write_json(out / FACTS, _facts(assignment, result))
+    write_json(out / TIMING, _timing(result))
+
+
+def _facts(assignment: Assignment, result: Result) -> dict[str, Any]:
+    dataset, progress = assignment.dataset, result.trained.progress
+    return {
+        "kind": assignment.kind,
+        "supervised": TRAININGS[assignment.kind].supervised,
+        "model": assignment.model,
+        "family": family_of(assignment.model),
+        "classes": list(assignment.classes),
+        "mean": float(dataset.mean),
+        "std": float(dataset.std),
+        "in_chans": IN_CHANS,
+        "image_size": assignment.image_size,
+        "data": dataset.name,
+        "epochs": assignment.settings["epochs"],
+        "epochs_done": len(progress.history),
+        "diverged": progress.diverged,
+        "n_parameters": sum(value.numel() for value in result.weights.values()),
+        **result.facts,
+    }
+
+
+def _timing(result: Result) -> dict[str, Any]:
+    trained = result.trained
+    films = trained.progress.films
+    return {
+        "seconds": trained.progress.seconds,
+        "cpu_seconds": trained.progress.cpu_seconds,
+        "images_per_s": films / max(trained.progress.seconds, 1e-9),
+        "device": trained.device,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }

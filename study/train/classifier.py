@@ -1,0 +1,60 @@
+"""Trained classifiers, ready to be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from study.errors import StudyError
+from study.records import Classifier
+from study.train.models import build, placed
+from study.train.weights import load, read_facts, take
+
+
+def load_classifier(folder: Path, *, device: str = "cpu") -> Classifier:
+    """The classifier that a supervised stage left in `folder`: eval mode, parameters without gradients.
+
+    Raises:
+        StudyError: the folder holds no classifier, or its weights do not fit.
+    """
+    facts = read_facts(folder)
+    if not facts["supervised"]:
+        raise StudyError(f"{folder}: stage '{facts['kind']}' leaves no classifier; load that of a finetune stage")
+    module = build(
+        facts["model"],
+        num_classes=len(facts["classes"]),
+        image_size=facts["image_size"],
+        in_chans=facts["in_chans"],
+    )
+    take(load(folder), module.state_dict(), source=str(folder))
+    module = placed(module, device, facts["family"]).eval().requires_grad_(False)
+    return Classifier(
+        module=module,
+        name=facts["model"],
+        family=facts["family"],
+        classes=tuple(facts["classes"]),
+        in_chans=facts["in_chans"],
+        image_size=facts["image_size"],
+        mean=facts["mean"],
+        std=facts["std"],
+    )
+
+
+def probabilities(classifier: Classifier, images: Tensor, *, batch_size: int = 256) -> Tensor:
+    """Softmax of the classifier's logits.
+
+    Args:
+        classifier: from `load_classifier`.
+        images: [B, C, S, S] normalised float32, any device.
+        batch_size: bounds memory; cannot change numbers beyond rounding.
+
+    Returns:
+        [B, K] float64 in [0, 1] without gradient, on the classifier's device.
+    """
+    device = next(classifier.module.parameters()).device
+    with torch.inference_mode():
+        logits = [classifier.module(part.to(device)) for part in torch.split(images, batch_size)]
+    # concatenated outside, so that the result is an ordinary tensor that autograd may keep
+    return torch.cat(logits).double().softmax(dim=1)

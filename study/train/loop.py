@@ -1,0 +1,326 @@
+"""The one training loop behind every stage.
+
+Nothing in it remembers a random state: order, crops, masks and dropout of a step come from
+generators named by stage, seed, purpose, epoch and batch. A checkpoint therefore holds
+weights, optimiser and history only, and training that was interrupted goes on bit for bit as
+if it had not been.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Generator, Tensor, nn
+
+from study.errors import Stopped
+from study.records import StageContext
+from study.rng import seed_of, torch_generator
+
+CHECKPOINT_S = 60.0
+"""Seconds between checkpoints of a stage that nobody stops."""
+
+State = dict[str, Tensor]
+Group = dict[str, Any]
+
+
+class Draw(NamedTuple):
+    """The random numbers of one training step."""
+
+    words: tuple[str | int, ...]
+    epoch: int
+    batch: int
+
+    def generator(self, purpose: str) -> Generator:
+        """CPU generator of this step for one purpose, such as `crop`."""
+        return torch_generator(*self.words, purpose, self.epoch, self.batch)
+
+
+class Step(NamedTuple):
+    """The loss of one batch [] and further scalars to average over the epoch."""
+
+    loss: Tensor
+    series: Mapping[str, Tensor]
+
+
+class Task(Protocol):
+    """What a stage trains."""
+
+    module: nn.Module
+    n_films: int
+
+    def step(self, picked: Tensor, draw: Draw) -> Step:
+        """Loss of the films at positions `picked`, with gradients."""
+
+    def epoch_end(self, means: Mapping[str, float]) -> Mapping[str, float | None]:
+        """Further entries of the history, from the epoch's means or from validation films."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: AdamW, linear warm-up, half a cosine to zero.
+
+    Attributes:
+        words: name of the stage's random numbers, such as `("mae", seed)`.
+        warmup: share of the steps with rising rate.
+        betas: of AdamW.
+        maximise: history entry whose earliest highest value selects the epoch, None = last epoch.
+    """
+
+    words: tuple[str | int, ...]
+    epochs: int
+    batch_size: int
+    lr: float
+    warmup: float
+    betas: tuple[float, float]
+    maximise: str | None = None
+
+
+@dataclass
+class Progress:
+    """Everything about a training in flight besides weights and optimiser."""
+
+    step: int = 0
+    history: list[dict[str, float | int | None]] = field(default_factory=list)
+    sums: dict[str, float] = field(default_factory=dict)
+    weight: float = 0.0
+    best_epoch: int | None = None
+    best_value: float | None = None
+    diverged: bool = False
+    films: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+class Trained(NamedTuple):
+    """How a training went; the module holds the selected weights."""
+
+    progress: Progress
+    epoch: int | None
+    device: str
+
+
+def device_for_training() -> torch.device:
+    """CUDA when there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def parameter_groups(
+    module: nn.Module, *, weight_decay: float, scales: Mapping[str, float] | None = None
+) -> list[Group]:
+    """AdamW groups: no decay for vectors and tokens, rates scaled by parameter name.
+
+    Args:
+        module: its parameters that need gradients are grouped.
+        weight_decay: of matrices and kernels.
+        scales: factor of the rate by full parameter name; 1 where absent.
+    """
+    groups: dict[tuple[float, float], Group] = {}
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        bare = parameter.ndim <= 1 or name.split(".")[-1].endswith(("_token", "_embed"))
+        decay, scale = 0.0 if bare else weight_decay, (scales or {}).get(name, 1.0)
+        groups.setdefault((scale, decay), {"params": [], "weight_decay": decay, "lr_scale": scale})
+        groups[scale, decay]["params"].append(parameter)
+    return list(groups.values())
+
+
+def rate(step: int, of: int, *, lr: float, warmup: float) -> float:
+    """Learning rate of a step: linear to `lr` over the first `warmup * of` steps, then half a cosine to 0."""
+    rising = warmup * of
+    if step < rising:
+        return lr * (step + 1) / (math.floor(rising) + 1)
+    return lr * 0.5 * (1 + math.cos(math.pi * (step - rising) / (of - rising)))
+
+
+def fit(task: Task, groups: Sequence[Group], schedule: Schedule, context: StageContext) -> Trained:
+    """Train `task.module`, going on from the newest checkpoint if there is one.
+
+    The films of an epoch are dealt into batches whose sizes differ by one at most, so that none is
+    left out. A loss that is not finite ends the training with the weights of the last epoch that
+    ended well (or the best one), and `progress.diverged` says so.
+
+    Args:
+        task: module and losses.
+        groups: from `parameter_groups`.
+        schedule: length, rates, random numbers, selection.
+        context: progress, stopping and checkpoints.
+
+    Raises:
+        Stopped: the context asked to stop; a checkpoint was kept.
+    """
+    device = next(task.module.parameters()).device
+    with _reproducible(device):
+        run = _Run(task, groups, schedule, context)
+        run.restore()
+        while run.progress.step < run.of and not run.progress.diverged:
+            run.advance()
+        return run.finish()
+
+
+class _Run:
+    """One training in one process."""
+
+    def __init__(self, task: Task, groups: Sequence[Group], schedule: Schedule, context: StageContext) -> None:
+        self.task, self.schedule, self.context = task, schedule, context
+        self.device = next(task.module.parameters()).device
+        self.per_epoch = math.ceil(task.n_films / schedule.batch_size)
+        self.of = self.per_epoch * schedule.epochs
+        self.optimiser = torch.optim.AdamW(list(groups), lr=schedule.lr, betas=schedule.betas, fused=True)
+        self.progress = Progress()
+        self.sound = _copy(task.module)
+        self.best: State | None = None
+        self.started = self.saved = time.monotonic()
+        self.started_cpu = time.process_time()
+        self.films_seen = 0
+        self.batches: list[Tensor] = []
+        self.loss = math.nan
+
+    def advance(self) -> None:
+        """One step; at the end of an epoch, its history."""
+        epoch, batch = divmod(self.progress.step, self.per_epoch)
+        if batch == 0 or not self.batches:
+            self.batches = self._deal(epoch)
+        self.task.module.train()
+        self._step(self.batches[batch], Draw(self.schedule.words, epoch, batch))
+        if self.progress.diverged:
+            return
+        self.progress.step += 1
+        if batch + 1 == self.per_epoch:
+            self._end_epoch(epoch)
+        self._report()
+        self._keep()
+
+    def restore(self) -> None:
+        """Go on from the newest checkpoint."""
+        kept = self.context.load_checkpoint()
+        if kept is None:
+            return
+        state = torch.load(io.BytesIO(kept[1]), map_location=self.device, weights_only=True)
+        self.task.module.load_state_dict(state["module"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.progress = Progress(**state["progress"])
+        self.sound, self.best = state["sound"], state["best"]
+
+    def finish(self) -> Trained:
+        """Put the selected weights into the module."""
+        self._clock()
+        progress, epoch = self.progress, len(self.progress.history) or None
+        if self.best is not None:
+            self.task.module.load_state_dict(self.best)
+            epoch = progress.best_epoch
+        elif progress.diverged:
+            self.task.module.load_state_dict(self.sound)
+        self.task.module.eval()
+        return Trained(progress, epoch, self.device.type)
+
+    def _deal(self, epoch: int) -> list[Tensor]:
+        order = torch.randperm(self.task.n_films, generator=torch_generator(*self.schedule.words, "order", epoch))
+        return list(order.tensor_split(self.per_epoch))
+
+    def _step(self, picked: Tensor, draw: Draw) -> None:
+        torch.manual_seed(seed_of(*draw.words, "noise", draw.epoch, draw.batch))
+        self._set_rate()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            result = self.task.step(picked, draw)
+        scalars = {"loss": result.loss, **result.series}
+        values = torch.stack([value.detach() for value in scalars.values()]).tolist()  # one wait for the device
+        self.loss = values[0]
+        if not math.isfinite(self.loss):
+            self.progress.diverged = True
+            return
+        self.optimiser.zero_grad()
+        result.loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.films_seen += len(picked)
+        self.progress.films += len(picked)
+        self.progress.weight += len(picked)
+        for name, value in zip(scalars, values, strict=True):
+            self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value * len(picked)
+
+    def _set_rate(self) -> None:
+        lr = rate(self.progress.step, self.of, lr=self.schedule.lr, warmup=self.schedule.warmup)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr * group["lr_scale"]
+
+    def _end_epoch(self, epoch: int) -> None:
+        means = {name: value / self.progress.weight for name, value in self.progress.sums.items()}
+        self.progress.sums, self.progress.weight = {}, 0.0
+        state = _copy(self.task.module)
+        if not all(bool(value.isfinite().all()) for value in state.values()):
+            self.progress.diverged = True
+            return
+        self.task.module.eval()
+        numbers = {**means, **self.task.epoch_end(means)}
+        entry = {"epoch": epoch + 1, **{name: _defined(number) for name, number in numbers.items()}}
+        self.progress.history.append(entry)
+        self.sound = state
+        value = entry.get(self.schedule.maximise or "")
+        if value is not None and (self.progress.best_value is None or value > self.progress.best_value):
+            self.progress.best_value, self.progress.best_epoch, self.best = value, epoch + 1, state
+
+    def _report(self) -> None:
+        speed = self.films_seen / max(time.monotonic() - self.started, 1e-9)
+        self.context.progress(self.progress.step, self.of, loss=self.loss, images_per_s=speed)
+
+    def _keep(self) -> None:
+        stop = self.context.should_stop()
+        if self.progress.step == self.of or self.progress.diverged:
+            return
+        if not stop and time.monotonic() - self.saved < CHECKPOINT_S:
+            return
+        self._clock()
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "module": self.task.module.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "progress": asdict(self.progress),
+                "sound": self.sound,
+                "best": self.best,
+            },
+            buffer,
+        )
+        self.context.save_checkpoint(self.progress.step, buffer.getvalue())
+        self.saved = time.monotonic()
+        if stop:
+            raise Stopped(f"stopped after step {self.progress.step} of {self.of}; the checkpoint is kept")
+
+    def _clock(self) -> None:
+        now, now_cpu = time.monotonic(), time.process_time()
+        self.progress.seconds += now - self.started
+        self.progress.cpu_seconds += now_cpu - self.started_cpu
+        self.started, self.started_cpu, self.films_seen = now, now_cpu, 0
+
+
+def _defined(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _copy(module: nn.Module) -> State:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+@contextmanager
+def _reproducible(device: torch.device) -> Iterator[None]:
+    """Deterministic kernels, and torch's global generators left as they were found."""
+    if device.type != "cuda":
+        with torch.random.fork_rng(devices=[]):
+            yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without it
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)  # some timm layers have no such kernel
+    try:
+        with torch.random.fork_rng(devices=[device]):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)

@@ -1,0 +1,68 @@
+"""Random views of a batch: crops, flips, brightness. Drawn for all films at once, then applied.
+
+A crop is axis-parallel, so bilinear resampling is two small matrix products per film, one
+along each axis; that is several times faster on a CPU than a general affine warp.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+ASPECT = (3 / 4, 4 / 3)
+
+
+class Crops(NamedTuple):
+    """Windows in [0, 1] image coordinates: [B] start and extent along each axis, and mirroring."""
+
+    x: Tensor
+    y: Tensor
+    width: Tensor
+    height: Tensor
+    mirrored: Tensor
+
+
+def draw_crops(batch: int, scale: tuple[float, float], *, flip: bool, generator: Generator) -> Crops:
+    """Windows of random area, shape and place.
+
+    Args:
+        batch: number of films.
+        scale: lowest and highest share of the area, in (0, 1]; the aspect ratio is log-uniform in [3/4, 4/3].
+        flip: mirror half of the films left to right.
+        generator: CPU generator.
+
+    Returns:
+        Windows inside the image; a side that would be longer than the image is cut to it.
+    """
+    area, aspect, x, y, side = torch.rand(5, batch, generator=generator)
+    area = scale[0] + (scale[1] - scale[0]) * area
+    aspect = torch.exp(math.log(ASPECT[0]) + (math.log(ASPECT[1]) - math.log(ASPECT[0])) * aspect)
+    width, height = ((area * ratio).sqrt().clamp(max=1) for ratio in (aspect, 1 / aspect))
+    return Crops(x * (1 - width), y * (1 - height), width, height, (side < 0.5) & flip)
+
+
+def crop(images: Tensor, crops: Crops) -> Tensor:
+    """The windows of `images` [B, C, H, W], resampled bilinearly to the same size."""
+    across = _resampling(crops.x, crops.width, images.shape[3], mirrored=crops.mirrored)
+    down = _resampling(crops.y, crops.height, images.shape[2], mirrored=torch.zeros_like(crops.mirrored))
+    with torch.autocast(images.device.type, enabled=False):  # pixels keep their precision
+        rows: Tensor = torch.matmul(down.to(images.device)[:, None], images)
+        return torch.matmul(rows, across.to(images.device)[:, None].transpose(2, 3))
+
+
+def jitter(images: Tensor, strength: float, generator: Generator) -> Tensor:
+    """Contrast times 1 + a, brightness plus b, with a, b uniform in +-strength (normalised units)."""
+    drawn = (2 * torch.rand(2, len(images), 1, 1, 1, generator=generator) - 1) * strength
+    drawn = drawn.to(images.device)
+    return images * (1 + drawn[0]) + drawn[1]
+
+
+def _resampling(start: Tensor, extent: Tensor, size: int, *, mirrored: Tensor) -> Tensor:
+    """[B, size, size]: row i holds the weights of the source pixels for output pixel i."""
+    centres = (torch.arange(size) + 0.5) / size
+    places = torch.where(mirrored[:, None], 1 - centres, centres)
+    source = ((start[:, None] + extent[:, None] * places) * size - 0.5).clamp(0, size - 1)
+    return (1 - (source[:, :, None] - torch.arange(size)).abs()).clamp_(min=0)

@@ -1,0 +1,21 @@
+"""Score table -> findings.
+
+In comes one row per run, image, attribution and metric; out comes an `Analysis`: for each
+contrast of the protocol an estimate with an interval for every question it can answer, and
+the notes that must be read with it. The report reads nothing else.
+
+Rows are not replicates. A study has two random axes, training runs and test images, and they are
+crossed, so one formula (`primary`) serves means and AUC alike; what it says is checked by
+companions that hold one axis fixed and by one set of resampling weights shared by all
+numbers. No p-value over pooled rows exists anywhere in this package.
+
+The mathematics (`primary companions bootstrap effect_sizes multiplicity equivalence auc components
+omnibus factorial planning`) is pure functions over arrays; `cells` and `missing` turn the table
+into arrays without holes; `comparison resampling notes summaries` fill records; `analyse` carries it all on.
+"""
+
+from study.statistics.analyse import analyse
+from study.statistics.curves import CurveTable
+from study.statistics.findings_io import read_findings, write_findings
+
+__all__ = ["CurveTable", "analyse", "read_findings", "write_findings"]

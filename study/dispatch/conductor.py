@@ -1,0 +1,305 @@
+"""The one process per `study run` that hands out jobs and keeps the books."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from study.dispatch.display import Display, Snapshot, StageInWork
+from study.dispatch.estimate import Estimate
+from study.dispatch.lane import EXECUTOR
+from study.dispatch.local import InlinePlace, LocalPlace
+from study.dispatch.place import JobResult, Place, Work
+from study.dispatch.session import Session
+from study.dispatch.slots import slots
+from study.dispatch.states import Outcome, run_statuses
+from study.errors import StoreError
+from study.records import Job, Plan
+from study.store import Store
+
+POLL_S = 0.02
+SHOW_S = 0.5
+STOP_GRACE_S = 60.0
+QUIT_GRACE_S = 20.0
+RETRIES = 1
+"""How often a stage is tried again whose process died; an exception would only repeat itself."""
+DEFER_S = 1.0
+DEFER_LIMIT_S = 24 * 3600.0
+
+
+def run(
+    plan: Plan,
+    *,
+    store: Store,
+    root: Path,
+    cluster: Literal["local", "inline"] = "local",
+    workers: int | None = None,
+    display: Display | None = None,
+    executor: str = EXECUTOR,
+    stop_grace_s: float = STOP_GRACE_S,
+) -> Outcome:
+    """Do every stage of a plan that is not done yet, and say what is missing.
+
+    Calling it again goes on where the last call ended, however that ended.
+
+    Args:
+        plan: stages, jobs and runs.
+        store: gets the objects.
+        root: folder that relative paths of the protocol mean.
+        cluster: `local` worker processes, or `inline` in this process.
+        workers: how many at once; as a rule one per visible GPU, else one per core.
+        display: told what happens; None for silence.
+        executor: `module:function` that does one stage.
+        stop_grace_s: how long after Ctrl-C workers may take to keep their checkpoints.
+
+    Raises:
+        StoreError: the store is read-only or full, or an object was made from another recipe.
+    """
+    store.prepare()
+    conductor = _Conductor(plan, store, display or Display())
+    with conductor.display:
+        if conductor.waiting:
+            conductor.session = Session.begin(store, plan.study)
+            place = conductor.place(cluster, root=root, executor=executor, workers=workers)
+            with _signals(conductor):
+                conductor.conduct(place, stop_grace_s)
+        conductor.show(force=True)
+        return conductor.outcome()
+
+
+class _Conductor:
+    """The books of one call: which jobs wait, run and have ended, and which stages are there."""
+
+    def __init__(self, plan: Plan, store: Store, display: Display) -> None:
+        self.plan, self.store, self.display = plan, store, display
+        self.began = time.monotonic()
+        self.stops = 0
+        self.session: Session | None = None
+        self.problem = ""
+        self.estimate = Estimate(plan)
+        self.present: set[str] = set()
+        for key, stage in plan.stages.items():
+            if (manifest := store.held(stage)) is not None:
+                self.present.add(key)
+                self.estimate.learn(key, manifest["seconds"])
+        self.reused = len(self.present)
+        self.made: set[str] = set()
+        self.problems: dict[str, str] = {}
+        self.waiting = {job.job_id: job for job in _longest_first(plan) if not self.present.issuperset(job.stages)}
+        self.running: dict[str, Job] = {}
+        self._not_before: dict[str, float] = {}
+        self._deferred_since: dict[str, float] = {}
+        self._deaths: dict[str, int] = {}
+        self._stage_began: dict[str, float] = {}
+        self._passed: set[str] = set()
+        self._shown = float("-inf")
+        self.size = 1
+
+    def place(self, cluster: str, *, root: Path, executor: str, workers: int | None) -> Place:
+        """Where the jobs will be done."""
+        if cluster == "inline":
+            return InlinePlace(self.store, root, executor, stop=self._asked)
+        assert self.session is not None
+        return LocalPlace(self.session, self.store, root, executor, slots=slots(workers))
+
+    def conduct(self, place: Place, stop_grace_s: float) -> None:
+        """Hand out jobs until none is left, or until asked to stop."""
+        self.size = place.size
+        asked: float | None = None
+        try:
+            while self.waiting or self.running:
+                for result in place.collect():
+                    self._note(result)
+                if self._ending():
+                    self.waiting.clear()
+                    if asked is None:
+                        asked = time.monotonic()
+                        place.stop()
+                        why = self.problem or "running stages keep a checkpoint (press Ctrl-C again to kill)"
+                        self.display.say(f"stopping: {why}")
+                    if self.stops > 1 or time.monotonic() - asked > stop_grace_s:
+                        break
+                self._hand_out(place)
+                self.show()
+                time.sleep(POLL_S)
+        finally:
+            place.close(0.0 if self.running else QUIT_GRACE_S)
+            for job in self.running.values():
+                self._settle(job)
+
+    def _ending(self) -> bool:
+        return self._asked() or bool(self.problem)
+
+    def _asked(self) -> bool:
+        """Whether Ctrl-C was pressed here or `study cancel` was called elsewhere."""
+        if not self.stops and self.session is not None and self.session.asked_to_stop():
+            self.stops = 1
+        return self.stops > 0
+
+    def _hand_out(self, place: Place) -> None:
+        now = time.monotonic()
+        for job_id, job in list(self.waiting.items()):
+            if any(other in self.waiting or other in self.running for other in job.after):
+                continue
+            if self._blocked(job):
+                del self.waiting[job_id]
+            elif place.free() and self._not_before.get(job_id, 0.0) <= now:
+                del self.waiting[job_id]
+                self.running[job_id] = job
+                self.show()
+                place.start(Work.of(self.plan, job))
+
+    def _blocked(self, job: Job) -> bool:
+        """Whether a stage of the job lacks a parent that nobody will make any more."""
+        own = set(job.stages)
+        parents = {parent for key in job.stages for parent in self.plan.stages[key].parents.values()}
+        return not parents <= own | self.present
+
+    def _note(self, result: JobResult) -> None:
+        job = self.running.pop(result.job_id)
+        for key in (*result.made, *result.found):
+            if key not in self._passed | self.present:
+                self.estimate.learn(key, self.store.seconds(key))
+        self.present.update(result.made, result.found)
+        self.made.update(result.made)
+        if result.state == "vanished":
+            self._note_death(job, result)
+        elif result.state == "deferred":
+            self._note_deferred(job, result)
+        elif result.state == "failed":
+            self.problems[result.stage] = result.reason
+        elif result.state == "store":
+            self.problems[result.stage] = result.reason.splitlines()[0]
+            self.problem = result.reason
+        self._report(job, result)
+
+    def _note_death(self, job: Job, result: JobResult) -> None:
+        """Try once more after a process died, unless its disk is full: then nothing will work."""
+        self._settle(job)
+        deaths = self._deaths[result.stage] = self._deaths.get(result.stage, 0) + 1
+        if self._ending():
+            return
+        if deaths <= RETRIES:
+            self.waiting = {job.job_id: job, **self.waiting}
+        else:
+            self.problems[result.stage] = f"{result.reason}, {deaths} times"
+        try:
+            self.store.prepare()
+        except StoreError as error:
+            self.problem = str(error)
+
+    def _settle(self, job: Job) -> None:
+        """Find out what a job without a result has made."""
+        made = {key for key in job.stages if key not in self.present and self.store.has(key)}
+        self.present |= made
+        self.made |= made
+
+    def _note_deferred(self, job: Job, result: JobResult) -> None:
+        """Look again in a second: somebody else is at it."""
+        now = time.monotonic()
+        since = self._deferred_since.setdefault(result.stage, now)
+        if now - since > DEFER_LIMIT_S:
+            self.problems[result.stage] = f"{result.reason} for more than a day"
+        elif not self._ending():
+            self._not_before[job.job_id] = now + DEFER_S
+            self.waiting[job.job_id] = job
+
+    def _report(self, job: Job, result: JobResult) -> None:
+        label = self.plan.stages[result.stage].label if result.stage else job.job_id
+        if result.state == "vanished" and job.job_id in self.waiting:
+            self.display.say(f"{label or job.job_id}: {result.reason}; trying once more")
+        elif result.state in ("failed", "vanished", "store") and not self.stops:
+            self.display.say(f"{label or job.job_id} failed: {result.reason}")
+        elif result.state == "done":
+            self.display.finished(job, self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        """What can be shown now."""
+        in_work = tuple(self._in_work(job) for job in self.running.values())
+        spent = {stage.stage.key: stage.seconds for stage in in_work}
+        present = self.present | self._passed
+        jobs = (*self.waiting.values(), *self.running.values())
+        left = [key for job in jobs for key in job.stages if key not in present]
+        return Snapshot(
+            plan=self.plan,
+            present=frozenset(present),
+            problems=dict(self.problems),
+            in_work=in_work,
+            jobs_left=len(jobs),
+            elapsed=time.monotonic() - self.began,
+            remaining=self.estimate.remaining(left, spent, self.size),
+        )
+
+    def _in_work(self, job: Job) -> StageInWork:
+        """The first stage of a running job that is not there yet."""
+        left = [key for key in job.stages if key not in self.present and key not in self._passed]
+        for key in left[:-1]:
+            if not self.store.has(key):
+                break
+            self._passed.add(key)
+            self.estimate.learn(key, self.store.seconds(key))
+        key = next((key for key in left if key not in self._passed), job.stages[-1])
+        began = self._stage_began.setdefault(key, time.monotonic())
+        tries = self.store.attempts(key)
+        progress = tries[-1].progress() if tries else {}
+        return StageInWork(self.plan.stages[key], job.runs, progress, time.monotonic() - began)
+
+    def show(self, *, force: bool = False) -> None:
+        """Let the display look, twice a second at most."""
+        now = time.monotonic()
+        if self.display.wants_snapshots and (force or now - self._shown > SHOW_S):
+            self._shown = now
+            self.display.show(self.snapshot())
+
+    def outcome(self) -> Outcome:
+        """The books, closed."""
+        return Outcome(
+            runs=run_statuses(self.plan, self.store, self.present, self.problems),
+            stages=len(self.plan.stages),
+            done=len(self.made),
+            reused=len(self.present) - len(self.made),
+            failed=len(self.problems),
+            seconds=time.monotonic() - self.began,
+            stopped=self.stops > 0,
+            problem=self.problem,
+        )
+
+
+def _longest_first(plan: Plan) -> list[Job]:
+    """Jobs with the longest chain of jobs behind them first, else in the plan's order."""
+    behind = dict.fromkeys((job.job_id for job in plan.jobs), 0)
+    for job in reversed(plan.jobs):
+        for other in job.after:
+            behind[other] = max(behind[other], behind[job.job_id] + 1)
+    return sorted(plan.jobs, key=lambda job: -behind[job.job_id])
+
+
+@contextmanager
+def _signals(conductor: _Conductor) -> Iterator[None]:
+    """Count Ctrl-C, TERM and HUP instead of dying of them; ignored ones stay ignored."""
+
+    def count(number: int, frame: FrameType | None) -> None:
+        conductor.stops += 1
+        if conductor.stops > 2:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    wanted = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, count) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,63 @@
+"""How long the rest will take, from the stages that are done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from statistics import median
+
+from study.records import Plan, Stage
+
+
+class Estimate:
+    """Expected seconds of a plan's stages: medians of finished stages of the same kind.
+
+    Args:
+        plan: whose stages are estimated.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._seconds: dict[tuple[str, ...], list[float]] = {}
+
+    def learn(self, key: str, seconds: float) -> None:
+        """A stage of the plan took so long."""
+        for group in _groups(self._plan.stages[key]):
+            self._seconds.setdefault(group, []).append(seconds)
+
+    def of(self, key: str) -> float | None:
+        """Expected seconds of a stage, from its nearest kin; None while no such stage is done."""
+        for group in _groups(self._plan.stages[key]):
+            if group in self._seconds:
+                return float(median(self._seconds[group]))
+        return None
+
+    def remaining(self, keys: Collection[str], running: Mapping[str, float], size: int) -> float | None:
+        """Seconds until `keys` are done with `size` workers; None while that cannot be told.
+
+        Args:
+            keys: stages that will still be done (not those that are blocked by a failure).
+            running: key -> seconds spent on it so far.
+            size: number of workers.
+        """
+        left: dict[str, float] = {}
+        for key in keys:
+            expected = self.of(key)
+            if expected is None:
+                return None
+            left[key] = max(0.0, expected - running.get(key, 0.0))
+        return max(sum(left.values()) / size, self._longest_chain(left))
+
+    def _longest_chain(self, left: Mapping[str, float]) -> float:
+        until: dict[str, float] = {}
+        for job in self._plan.jobs:  # in order of dependency
+            before = max((until.get(other, 0.0) for other in job.after), default=0.0)
+            until[job.job_id] = before + sum(left.get(key, 0.0) for key in job.stages)
+        return max(until.values(), default=0.0)
+
+
+def _groups(stage: Stage) -> tuple[tuple[str, ...], ...]:
+    """From the nearest kin to the whole kind."""
+    recipe = stage.recipe
+    nearest = tuple(str(recipe.get(name, "")) for name in ("model", "attribution", "metric", "settings"))
+    near = tuple(str(recipe.get(name, "")) for name in ("model", "attribution", "metric"))
+    return (stage.kind, *nearest), (stage.kind, *near), (stage.kind,)

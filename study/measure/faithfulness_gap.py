@@ -1,0 +1,36 @@
+"""Faithfulness gap: LeRF minus MoRF deletion, on a scale that is the model's own.
+
+A model that tolerates occlusion, such as a masked autoencoder, has a high deletion curve whatever
+the map. Normalising each curve between the original and the blank image, and taking the difference of two
+orders of the same pixels, takes that tolerance out.
+
+Reference: degradation score of Schulz et al., IBA, ICLR 2020, arXiv:2001.00396, section 4.4, on pixels instead of tiles.
+"""
+
+from torch import Tensor
+
+from study.measure.engine import STEPS, area
+from study.measure.insertion_deletion import curves
+from study.records import ExplainedBatch
+
+LEAST_CHANGE = 0.05
+"""Smallest |p(original) - p(blank)| to divide by: below it a gap could leave [-20, 20] and rule any mean."""
+
+
+def faithfulness_gap(batch: ExplainedBatch, *, baseline: str = "zero", steps: int = STEPS) -> Tensor:
+    """Area between the LeRF and the MoRF deletion curve after (p - p_blank) / (p_original - p_blank).
+
+    Args:
+        batch: reads `images`, `targets`, `attributions` and `predict`, or `curves[baseline]`.
+        baseline: what the blank image is: `zero`, `mean` or `blur`.
+        steps: equal steps from whole to blank.
+
+    Returns:
+        [B] float64, around 0 for an order without information, usually within [-1, 1]; NaN where the map is
+        constant or not finite, and where p_original and p_blank differ by less than 0.05.
+    """
+    found = curves(batch, baseline, steps)
+    change = found.deletion_morf[:, 0] - found.deletion_morf[:, -1]
+    change = change.masked_fill(change.abs() < LEAST_CHANGE, float("nan"))
+    # Both curves run from p_original to p_blank, so p_blank cancels in their difference.
+    return area(found.deletion_lerf - found.deletion_morf) / change

@@ -1,0 +1,70 @@
+"""The table of controls: maps that know nothing of the model, as rows beside the real arms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from study.report import numbers
+from study.report.names import group
+from study.report.table import Group, Head, Line, Table, number, word_head
+from study.report.tables import WIDEST, mark, metric_head, primary_attribution
+from study.report.terms import TERMS, fill, same
+
+Row = Mapping[str, Any]
+Results = Mapping[str, Any]
+
+
+def controls_table(results: Results, model: str) -> Table | None:
+    """Controls as rows beside the real arms of the primary attribution."""
+    attribution = primary_attribution(results)
+    metrics = control_metrics(results, model)
+    if not metrics or attribution is None:
+        return None
+    means = {
+        (m["arm"], m["model"], m["attribution"], m["metric"]): m for m in (*results["means"], *results["controls"])
+    }
+    labels = [attribution, *(label for label, facts in results["attributions"].items() if facts["control"])]
+    groups = []
+    for label in labels:
+        arms = [arm for arm in _control_arms(results) if any((arm["arm"], model, label, m) in means for m in metrics)]
+        lines = tuple(_control_line(results, means, arm, model, label, metrics) for arm in arms)
+        groups += [Group(same(results["attributions"][label]["title"]), lines)] if lines else []
+    return Table(
+        key=f"controls-{results['models'].index(model) + 1}",
+        caption=fill("tab.controls", model=model),
+        heads=(word_head(TERMS["col.map"]), *(Head(metric_head(results, metric)) for metric in metrics)),
+        groups=tuple(groups),
+        notes=(TERMS["note.controls"],),
+    )
+
+
+def _control_arms(results: Results) -> list[Row]:
+    """Every arm while the table stays short, else the reference alone."""
+    arms = results["arms"]
+    return list(arms) if len(arms) <= WIDEST else [arm for arm in arms if arm["reference"]]
+
+
+def control_metrics(results: Results, model: str) -> list[str]:
+    """Up to four metrics measured on controls of this model: the primary one first, then one per group."""
+    measured = {c["metric"] for c in results["controls"] if c["model"] == model and c["mean"] is not None}
+    primary = [c["metric"] for c in results["contrasts"] if c["family"] == "primary"]
+    ordered = [name for name in dict.fromkeys((*primary, *results["metrics"])) if name in measured]
+    firsts: dict[str, str] = {}
+    for name in ordered:
+        firsts.setdefault(group(name), name)
+    return list(dict.fromkeys((*firsts.values(), *ordered)))[:3]
+
+
+def _control_line(
+    results: Results, means: Mapping[Any, Row], arm: Row, model: str, attribution: str, metrics: Sequence[str]
+) -> Line:
+    rows = [means.get((arm["arm"], model, attribution, metric)) for metric in metrics]
+    cells = [
+        number(
+            numbers.level(row["mean"] if row else None, results["metrics"][metric]["unit"]),
+            row["mean"] if row else None,
+        )
+        for metric, row in zip(metrics, rows, strict=True)
+    ]
+    return Line(same(arm["name"]), tuple(cells), mark(arm))

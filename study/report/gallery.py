@@ -1,0 +1,119 @@
+"""The gallery as tables of thumbnails: row = image, columns = radiograph and arms."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from study.records import GalleryRow, ReportInput
+from study.report import contrast_tables, figures, numbers
+from study.report.terms import TERMS, Text, fill, join, same
+from study.report.wording import voice
+
+Results = Mapping[str, Any]
+MOST_THUMBNAILS = 120
+ARMS_ACROSS = 5
+_NO_METRIC: Mapping[str, Any] = {"title": "", "unit": "fraction"}
+
+
+class Thumbnail(NamedTuple):
+    """A picture as JPEG data, what it shows, and the value printed under it."""
+
+    source: str
+    alt: Text
+    value: str
+
+
+class GalleryLine(NamedTuple):
+    """One image: the rule's name where its group begins, id and difference, thumbnails."""
+
+    rule: Text
+    image_id: str
+    difference: str
+    thumbnails: tuple[Thumbnail, ...]
+
+
+class GalleryTable(NamedTuple):
+    """The images of one model for up to five arms."""
+
+    model: str
+    heads: tuple[str, ...]
+    lines: tuple[GalleryLine, ...]
+
+
+class Gallery(NamedTuple):
+    """All tables, the rule in words, and how many images did not fit."""
+
+    tables: tuple[GalleryTable, ...]
+    lead: Text
+    left_out: int
+
+
+def gallery(report: ReportInput, results: Results) -> Gallery:
+    """The gallery; empty tables where the report carries no images."""
+    tables, left, left_out = [], MOST_THUMBNAILS, 0
+    for model in dict.fromkeys(row.model for row in report.gallery):
+        rows = [row for row in report.gallery if row.model == model]
+        arms = [map_.arm for map_ in rows[0].maps]
+        for start in range(0, len(arms), ARMS_ACROSS):
+            chosen = arms[start : start + ARMS_ACROSS]
+            fitting = rows[: max(0, left // (len(chosen) + 1))]
+            left -= len(fitting) * (len(chosen) + 1)
+            left_out += len(rows) - len(fitting)
+            if fitting:
+                tables.append(_table(fitting, chosen, results))
+    return Gallery(tuple(tables), _lead(report.gallery, results), left_out)
+
+
+def _lead(rows: Sequence[GalleryRow], results: Results) -> Text:
+    contrasts = {row["contrast_id"]: row for row in results["contrasts"]}
+    shown = [contrasts[key] for key in dict.fromkeys(row.contrast_id for row in rows) if key in contrasts]
+    speaker = voice(results)
+    names = [
+        fill(
+            "s8.contrast",
+            name=contrast_tables.name(results, row, speaker),
+            metric=results["metrics"][row["metric"]]["title"],
+            model=row["model"],
+        )
+        for row in shown
+    ]
+    return fill("s8.lead", contrasts=join(names, "; "))
+
+
+def _table(rows: Sequence[GalleryRow], arms: Sequence[str], results: Results) -> GalleryTable:
+    names = voice(results).arms
+    return GalleryTable(rows[0].model, tuple(names[arm] for arm in arms), tuple(_lines(rows, arms, results)))
+
+
+def _lines(rows: Sequence[GalleryRow], arms: Sequence[str], results: Results) -> Iterator[GalleryLine]:
+    before = ""
+    for row in rows:
+        contrast = next((c for c in results["contrasts"] if c["contrast_id"] == row.contrast_id), None)
+        metric: Mapping[str, Any] = results["metrics"][contrast["metric"]] if contrast else _NO_METRIC
+        yield GalleryLine(
+            rule=TERMS[f"rule.{row.rule}"] if row.rule != before else same(""),
+            image_id=row.image_id,
+            difference=numbers.difference(row.difference, metric["unit"]),
+            thumbnails=tuple(_thumbnails(row, arms, metric, voice(results).arms)),
+        )
+        before = row.rule
+
+
+def _thumbnails(
+    row: GalleryRow, arms: Sequence[str], metric: Mapping[str, Any], names: Mapping[str, str]
+) -> Iterator[Thumbnail]:
+    radiograph = figures.film(row.image, row.boxes)
+    yield Thumbnail(_data(radiograph), fill("alt.radiograph", image=row.image_id), "")
+    maps = {map_.arm: map_ for map_ in row.maps}
+    for arm in arms:
+        value = numbers.level(maps[arm].value, metric["unit"])
+        picture = figures.overlay(row.image, maps[arm].attribution, row.boxes)
+        words = {"image": row.image_id, "arm": names[arm], "model": row.model}
+        alt = fill("alt.map", **words, metric=metric["title"], value=value)
+        yield Thumbnail(_data(picture), alt, f"{metric['title']} {value}")
+
+
+def _data(picture: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(picture).decode("ascii")

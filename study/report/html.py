@@ -1,0 +1,241 @@
+"""The page: templates filled from the results, for the screen and for the PDF.
+
+Both come from the same templates. On the screen figures stand inline (a picture in `<img>`
+cannot use the page's fonts), every text is there in both languages, and there are tools; for
+the PDF figures are image data (inline they take longer and log every path).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from study.report import asides, contrast_tables, fact_tables
+from study.report.control_tables import controls_table
+from study.report.front import Front
+from study.report.gallery import Gallery
+from study.report.methods import glossary, methods
+from study.report.notes import Notes
+from study.report.pictures import MOST_ESTIMATIONS, Picture, Pictures
+from study.report.table import Table
+from study.report.tables import classification, metric_tables
+from study.report.terms import TERMS, Language, Text, fill
+
+FOLDER = Path(__file__).parent
+SECTIONS = range(1, 13)
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything the templates read.
+
+    Attributes:
+        results: the whole report as plain data.
+        front: page 1.
+        pictures, gallery, notes: as their modules say.
+        tables: name -> tables, in their order.
+        sections: numbers of the sections that have something to say.
+        second: whether headlines of page 1 stand in the second language too.
+    forest_rest: the whole forest plot where page 1 could show only its beginning.
+    cut: the three lists of page 1 in full, where page 1 could not show them.
+    faces: the font rules.
+    """
+
+    results: Mapping[str, Any]
+    front: Front
+    pictures: Pictures
+    gallery: Gallery
+    notes: Notes
+    tables: Mapping[str, Sequence[Table]]
+    sections: tuple[int, ...]
+    second: bool = True
+    forest_rest: tuple[Picture, ...] = ()
+    cut: Front | None = None
+    faces: str = ""
+
+
+def content(results: Mapping[str, Any], front: Front, pictures: Pictures, gallery: Gallery, notes: Notes) -> Content:
+    """The tables of every section, and which sections stay."""
+    tables = _tables(results)
+    sections = tuple(n for n in SECTIONS if _stays(n, tables, pictures, gallery, notes))
+    tables["checklist"] = [fact_tables.checklist(results, sections)]
+    return Content(results, front, pictures, gallery, notes, tables, sections)
+
+
+def _tables(results: Mapping[str, Any]) -> dict[str, list[Table]]:
+    single = {
+        "design": fact_tables.design(results),
+        "classification": classification(results),
+        "primary": contrast_tables.primary(results),
+        "chance": contrast_tables.chance(results),
+        "secondary": contrast_tables.others(results, "secondary"),
+        "exploratory": contrast_tables.others(results, "exploratory"),
+        "checks": fact_tables.checks(results),
+        "missing": fact_tables.missing(results),
+        "deviations": fact_tables.deviations(results),
+        "quarantined": fact_tables.quarantined(results),
+        "provenance": fact_tables.provenance(results),
+    }
+    tables = {name: [table] if table else [] for name, table in single.items()}
+    tables |= {which: metric_tables(results, which) for which in ("agreement", "faithfulness", "masking")}
+    return tables
+
+
+def _stays(n: int, tables: Mapping[str, Any], pictures: Pictures, gallery: Gallery, notes: Notes) -> bool:
+    """The rule of what is left out, by section."""
+    if n == 3:
+        return bool(tables["agreement"])
+    if n == 4:
+        return bool(tables["faithfulness"] or tables["masking"] or pictures.curves)
+    if n == 6:
+        return bool(pictures.estimation)
+    if n == 8:
+        return bool(gallery.tables or notes.by_hand)
+    if n == 12:
+        return bool(notes.questions or notes.plan)
+    return True
+
+
+class Page:
+    """One rendering: counts figures and tables, speaks the asked languages."""
+
+    def __init__(self, languages: Sequence[Language], *, web: bool) -> None:
+        self.first = languages[0]
+        self.second = languages[1] if len(languages) > 1 else None
+        self.web = web
+        self._figures, self._tables = count(1), count(1)
+
+    def say(self, text: Text) -> Markup:
+        """Body text: the first language, on the screen also the second one behind the switch."""
+        first = escape(text.lang(self.first))
+        if self.second is None or not self.web or text.en == text.ko:
+            return first
+        second = escape(text.lang(self.second))
+        template = '<span class="l1">{}</span><span class="l2" lang="{}">{}</span>'
+        return Markup(template).format(first, self.second, second)
+
+    def both(self, text: Text) -> Markup:
+        """Headings, verdict lines, glossary: the first language, then the second in secondary colour."""
+        first = escape(text.lang(self.first))
+        if self.second is None or text.en == text.ko:
+            return first
+        second = escape(text.lang(self.second))
+        template = '<span class="b1">{}</span> <span class="b2" lang="{}">{}</span>'
+        return Markup(template).format(first, self.second, second)
+
+    def block(self, text: Text, css: str = "") -> Markup:
+        """Both languages as paragraphs of their own."""
+        first = Markup('<p class="{} b1">{}</p>').format(css, text.lang(self.first))
+        if self.second is None or text.en == text.ko:
+            return first
+        second = Markup('<p class="{} b2" lang="{}">{}</p>').format(css, self.second, text.lang(self.second))
+        return first + second
+
+    def only(self, text: Text) -> str:
+        """The first language alone, for attributes and running titles."""
+        return text.lang(self.first)
+
+    def term(self, key: str, **values: object) -> Markup:
+        """Body text by its key."""
+        return self.say(fill(key, **values))
+
+    def heading(self, key: str) -> Markup:
+        """A heading by its key."""
+        return self.both(TERMS[key])
+
+    def figure(self, picture: Picture) -> Markup:
+        """The figure itself: inline on the screen, image data in the PDF."""
+        alt = self.only(fill("alt", caption=picture.caption))
+        if self.web:
+            return Markup(picture.svg)
+        data = base64.b64encode(picture.svg.encode("utf8")).decode("ascii")
+        return Markup('<img class="fig" alt="{}" src="data:image/svg+xml;base64,{}">').format(alt, data)
+
+    def figure_label(self) -> Markup:
+        """`Figure 3.`, counted in the order of the page."""
+        return self.term("label.figure", n=next(self._figures))
+
+    def table_label(self) -> Markup:
+        """`Table 3.`, counted in the order of the page."""
+        return self.term("label.table", n=next(self._tables))
+
+    def some(self, tables: Sequence[Table], most: int) -> Sequence[Table]:
+        """All tables on the screen, the first of them in print."""
+        return tables if self.web else tables[:most]
+
+    def printed(self, table: Table) -> Table:
+        """The table as far as it fits: in print the first rows and where the rest is."""
+        if self.web or table.print_lines is None or table.n_lines <= table.print_lines:
+            return table
+        more = fill("more.file", n=table.n_lines - table.print_lines, file=table.rest)
+        return replace(table, groups=table.first(table.print_lines), notes=(more, *table.notes))
+
+
+@lru_cache(maxsize=1)
+def environment() -> jinja2.Environment:
+    """Templates with autoescape on; an undefined name is an error."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render_page(content: Content, languages: Sequence[Language], *, web: bool, only: int | None = None) -> str:
+    """One self-contained page.
+
+    Args:
+        content: what to show.
+        languages: the body's language, then the second one if there is one.
+        web: for the screen (inline figures, both languages, tools, data), else for the PDF.
+        only: render this section alone, for measuring it.
+    """
+    sections = content.sections if only is None else (only,)
+    results = content.results
+    return (
+        environment()
+        .get_template("base.html")
+        .render(
+            page=Page(languages, web=web),
+            web=web,
+            c=content,
+            r=results,
+            sections=sections,
+            second=content.second,
+            css=_static("report.css") + (_static("screen.css") if web else Markup("")),
+            script=_static("report.js") if web else "",
+            data=Markup(_embedded(results)) if web else "",
+            faces=Markup(content.faces),
+            date=asides.date(results["date"]),
+            methods=methods(results),
+            glossary=glossary(results),
+            controls=[controls_table(results, model) for model in results["models"]],
+            control_sentences=asides.controls(results),
+            statistics_notes=asides.statistics_notes(results),
+            warnings=asides.warnings(results, content.notes),
+            left_out=asides.left_out(n for n in SECTIONS if n not in content.sections),
+            most_estimations=MOST_ESTIMATIONS,
+            fill=fill,
+            terms=TERMS,
+        )
+    )
+
+
+def _static(name: str) -> Markup:
+    return Markup((FOLDER / "static" / name).read_text(encoding="utf8"))
+
+
+def _embedded(results: Mapping[str, Any]) -> str:
+    """JSON that cannot end its script element."""
+    return json.dumps(results, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")

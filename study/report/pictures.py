@@ -1,0 +1,220 @@
+"""Which figures the report has, and the sentence under each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Literal
+
+from study.records import CurveSummary, Finding, ReportInput
+from study.report import contrast_tables, figures, numbers
+from study.report.control_tables import control_metrics
+from study.report.results import together
+from study.report.tables import primary_attribution
+from study.report.terms import TERMS, Language, Text, fill, same
+from study.report.wording import voice
+
+Results = Mapping[str, Any]
+MOST_ESTIMATIONS = 4
+"""Estimation plots in print; the page shows all."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its caption; `svg` is one element, text as text."""
+
+    key: str
+    svg: str
+    caption: Text
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The figures by section; an empty tuple where there is nothing to show."""
+
+    forest: tuple[Picture, ...] = ()
+    design: tuple[Picture, ...] = ()
+    flow: tuple[Picture, ...] = ()
+    verdict_rule: tuple[Picture, ...] = ()
+    runs: tuple[Picture, ...] = ()
+    curves: tuple[Picture, ...] = ()
+    secondary: tuple[Picture, ...] = ()
+    estimation: tuple[Picture, ...] = ()
+    controls: tuple[Picture, ...] = ()
+    checks: tuple[Picture, ...] = ()
+    learning: tuple[Picture, ...] = ()
+
+
+def pictures(report: ReportInput, results: Results) -> Pictures:
+    """Every figure of the report, drawn once; the page and the PDF share them."""
+    facts, analysis = report.facts, report.analysis
+    arms = voice(results).arms
+    real = [mean for mean in analysis.run_means if mean.attribution not in analysis.design.controls]
+    design = analysis.design
+    return Pictures(
+        forest=forest(report, results),
+        design=_one("design", figures.design_chains(facts.chains, design.reference, arms), TERMS["fig.design"]),
+        flow=_one("flow", figures.flow(analysis), TERMS["fig.flow"]),
+        verdict_rule=_one(
+            "verdict-rule", figures.verdict_rule(_spoken(report), alpha=design.alpha), TERMS["fig.verdict_rule"]
+        ),
+        runs=_one("runs", figures.runs(_primary_first(real, results), design.metrics, design, arms), _runs(results)),
+        curves=_curves(report, results),
+        secondary=_secondary(report, results),
+        estimation=_estimations(report, results),
+        controls=_controls(report, results),
+        checks=_checks(report, results),
+        learning=_learning(report, arms),
+    )
+
+
+def _spoken(report: ReportInput) -> Literal["en", "ko", "both"]:
+    return "both" if len(report.languages) > 1 else report.languages[0]
+
+
+def _learning(report: ReportInput, arms: Mapping[str, str]) -> tuple[Picture, ...]:
+    """One figure per model; print shows the first, the page all."""
+    design = report.analysis.design
+    found: list[Picture] = []
+    for model in design.models:
+        own = [curve for curve in report.learning if curve.model == model]
+        svg = figures.learning_curves(own, design, arms) if own else None
+        found += _one(f"learning-{design.models.index(model)}", svg, fill("fig.learning", model=model))
+    return tuple(found)
+
+
+def _one(key: str, svg: str | None, caption: Text) -> tuple[Picture, ...]:
+    return () if svg is None else (Picture(key, svg, caption),)
+
+
+def forest(report: ReportInput, results: Results, *, rows: int | None = None) -> tuple[Picture, ...]:
+    """The forest plot of the primary contrasts, or of the first `rows` of them."""
+    analysis = report.analysis
+    findings = _of_family(together(analysis.findings), "primary")[:rows]
+    shown = {finding.contrast_id for finding in findings}
+    contrasts = [row for row in contrast_tables.of_family(results, "primary") if row["contrast_id"] in shown]
+    svg = figures.forest(
+        findings,
+        [row for row in analysis.seed_differences if row.contrast_id in shown],
+        {row["contrast_id"]: _judged(row, report.languages[0]) for row in contrasts},
+        voice(results).arms,
+        analysis.design.metrics,
+        report.languages[0],
+    )
+    caption = fill("fig.forest", on=contrast_tables.on_what(results, contrasts), band=_band(results, contrasts))
+    return _one("forest", svg, caption)
+
+
+def _judged(row: Mapping[str, Any], language: Language) -> Any:
+    verdict = row["verdict"]
+    return SimpleNamespace(mark=verdict["mark"], short=verdict["short"][language])
+
+
+def _of_family(findings: Iterable[Finding], family: str) -> list[Finding]:
+    return [finding for finding in findings if finding.family == family]
+
+
+def _band(results: Results, rows: Sequence[Mapping[str, Any]]) -> Text:
+    margins = {(row["margin"], row["metric"]) for row in rows if row["margin"] is not None}
+    if len(margins) != 1:
+        return same("")
+    margin, metric = margins.pop()
+    return fill("fig.forest.band", margin=numbers.margin(margin, results["metrics"][metric]["unit"]))
+
+
+def _primary_first(run_means: Sequence[Any], results: Results) -> list[Any]:
+    """Values of the primary attribution and of whole runs, the primary metrics before the others."""
+    attribution = primary_attribution(results)
+    primary = [row["metric"] for row in contrast_tables.of_family(results, "primary")]
+    kept = [mean for mean in run_means if mean.attribution in ("", attribution)]
+    return sorted(kept, key=lambda mean: mean.metric not in primary)
+
+
+def _attribution_title(results: Results) -> str:
+    label = primary_attribution(results)
+    return numbers.MISSING if label is None else str(results["attributions"][label]["title"])
+
+
+def _runs(results: Results) -> Text:
+    return fill("fig.runs", attribution=_attribution_title(results))
+
+
+def _curves(report: ReportInput, results: Results) -> tuple[Picture, ...]:
+    """Per model, the curves of the primary attribution."""
+    design, attribution = report.analysis.design, primary_attribution(results)
+    arms = voice(results).arms
+    found: list[Picture] = []
+    for model in design.models:
+        own = [c for c in report.analysis.curves if c.model == model and c.attribution == attribution]
+        svg = figures.curves(own, design, arms) if own else None
+        found += _one(f"curves-{design.models.index(model)}", svg, _curve_caption(own, results, model))
+    return tuple(found)
+
+
+def _curve_caption(curves: Sequence[CurveSummary], results: Results, model: str) -> Text:
+    counts = sorted({curve.n_runs for curve in curves})
+    low, high = (counts[0], counts[-1]) if counts else (0, 0)
+    n = fill("interval", low=low, high=high) if low != high else same(str(low))
+    return fill(
+        "fig.curves",
+        attribution=_attribution_title(results),
+        model=model,
+        runs=TERMS["runs.one"] if high == 1 else fill("runs.count", n=n),
+        images=numbers.count(max((curve.n_images for curve in curves), default=0)),
+        reference=next(arm["name"] for arm in results["arms"] if arm["reference"]),
+    )
+
+
+def _secondary(report: ReportInput, results: Results) -> tuple[Picture, ...]:
+    findings = _of_family(report.analysis.findings, "secondary")
+    svg = figures.secondary_forest(findings, report.analysis.design.metrics, voice(results).arms)
+    n = sum(finding.ci_low is not None for finding in findings)
+    missed = f"{n * results['alpha']:.0f}"
+    return _one("secondary", svg, fill("fig.secondary", n=numbers.count(n), missed=missed))
+
+
+def _estimations(report: ReportInput, results: Results) -> tuple[Picture, ...]:
+    analysis, arms = report.analysis, voice(results).arms
+    rows = {row["contrast_id"]: row for row in results["contrasts"]}
+    found: list[Picture] = []
+    for place, finding in enumerate(_of_family(together(analysis.findings), "primary")):
+        images = [row for row in analysis.image_differences if row.contrast_id == finding.contrast_id]
+        if not images:
+            continue
+        svg = figures.estimation(finding, analysis, arms)
+        row = rows[finding.contrast_id]
+        caption = fill(
+            "fig.estimation",
+            name=contrast_tables.name(results, row, voice(results), model=True),
+            images=numbers.count(len(images)),
+            band=_band(results, [row]),
+        )
+        found += _one(f"estimation-{place}", svg, caption)
+    return tuple(found)
+
+
+def _controls(report: ReportInput, results: Results) -> tuple[Picture, ...]:
+    """The dot plot of the first control metric, a panel per model."""
+    metrics = [metric for model in results["models"] for metric in control_metrics(results, model)[:1]]
+    if not metrics:
+        return ()
+    svg = figures.controls(report.analysis, metrics[0], voice(results).arms)
+    return _one("controls", svg, fill("fig.controls", metric=results["metrics"][metrics[0]]["title"]))
+
+
+def _checks(report: ReportInput, results: Results) -> tuple[Picture, ...]:
+    """Assumption plots of the first primary contrast of each model."""
+    analysis = report.analysis
+    rows = {row["contrast_id"]: row for row in results["contrasts"]}
+    found: list[Picture] = []
+    seen: set[str] = set()
+    for finding in _of_family(analysis.findings, "primary"):
+        images = [row for row in analysis.image_differences if row.contrast_id == finding.contrast_id]
+        if finding.model in seen or not images:
+            continue
+        seen.add(finding.model)
+        name = contrast_tables.name(results, rows[finding.contrast_id], voice(results), model=True)
+        svg = figures.checks(finding, analysis)
+        found += _one(f"checks-{len(found)}", svg, fill("fig.checks", name=name))
+    return tuple(found)

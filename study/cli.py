@@ -349,27 +349,14 @@ def _logs_command(name: str, runs: Path) -> str:
 
 
 def _summarise(conclusion: Conclusion) -> None:
-    """The verdicts in a few lines, and where the report is."""
-    results = conclusion.results
-    language = results["languages"][0]
-    print(f"\n{results['title']}: {results['question']}\n")
-    for contrast in results["contrasts"]:
-        if contrast["verdict"] is not None:
-            print(f"  {_verdict(contrast, language)}")
-    deviations = results.get("protocol", {}).get("deviations", [])
+    """Page 1 in a few lines, and where the report is."""
+    from study.report import summary
+
+    print(f"\n{summary(conclusion.results).rstrip()}\n")
+    deviations = conclusion.results.get("protocol", {}).get("deviations", [])
     if deviations:
-        print(f"\n  {len(deviations)} change(s) of the protocol since it was locked; the report lists them")
+        print(f"{len(deviations)} change(s) of the protocol since it was locked; the report lists them")
     page = conclusion.folder / ("report.html" if conclusion.pdf_problem else "report.pdf")
-    print(f"\n{'report (unchanged)' if conclusion.reused else 'report'}: {page}")
+    print(f"{'report (unchanged)' if conclusion.reused else 'report'}: {page}")
     if conclusion.pdf_problem:
         print(f"no PDF: {conclusion.pdf_problem}", file=sys.stderr)
-
-
-def _verdict(contrast: Mapping[str, Any], language: str) -> str:
-    where = f"{contrast['treatment']} vs {contrast['control']}, {contrast['attribution']} {contrast['metric']}"
-    if contrast["estimate"] is None:
-        return f"{where} ({contrast['model']}): {contrast['verdict']['short'][language]}"
-    numbers = f"{contrast['estimate']:+.3f}"
-    if contrast["ci_low"] is not None:
-        numbers += f" [{contrast['ci_low']:+.3f}, {contrast['ci_high']:+.3f}]"
-    return f"{where} ({contrast['model']}): {contrast['verdict']['short'][language]}  {numbers}"

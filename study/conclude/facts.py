@@ -101,7 +101,7 @@ def quarantine_warnings(datasets: Mapping[str, Dataset]) -> list[str]:
     """One sentence per dataset with files that could not be used."""
     return [
         f"Data '{name}': {len(dataset.quarantined)} of {len(dataset.quarantined) + len(dataset.image_ids)} "
-        "files could not be read and were left out; section 11 lists them."
+        "files could not be read and were left out; section 9 lists them."
         for name, dataset in datasets.items()
         if dataset.quarantined
     ]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from PIL import Image
 
-from study import conclude, dispatch
+from study import conclude, dispatch, report
 from study.cli import main
 from study.dispatch import Outcome
 from study.protocol import read
@@ -204,15 +204,12 @@ def pretend(monkeypatch: pytest.MonkeyPatch, states: Sequence[str], **facts: Any
 
     def conclusion(*given: Any, reports: Path, **named: Any) -> conclude.Conclusion:
         asked.append(named)
-        row = {"treatment": "mae_random", "control": "baseline", "model": "vit_phantom", "attribution": "gradcam"}
-        row |= {"metric": "energy_pg", "estimate": 0.0312, "ci_low": 0.01, "ci_high": 0.05}
-        verdict = {"short": {"en": "better", "ko": "개선"}}
-        results = {"title": "T", "question": "Q?", "languages": list(given[0].report.languages)}
-        results["contrasts"] = [row | {"verdict": verdict}, row | {"verdict": None}]
+        results = {"title": "T", "languages": list(given[0].report.languages)}
         return conclude.Conclusion(reports / "smoke", results, reused=False)
 
     monkeypatch.setattr(dispatch, "run", run)
     monkeypatch.setattr(conclude, "conclude", conclusion)
+    monkeypatch.setattr(report, "summary", lambda found: f"page 1 of {found['title']} in {found['languages'][0]}\n")
     return asked
 
 
@@ -222,11 +219,7 @@ def test_a_finished_study_ends_with_its_verdicts_and_the_place_of_the_report(
     asked = pretend(monkeypatch, ["done"] * 4)
     ended = study("run", "smoke", "--cluster", "inline", "--workers", "2", "--reports", "out")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == (
-        "\nT: Q?\n\n"
-        "  mae_random vs baseline, gradcam energy_pg (vit_phantom): better  +0.031 [+0.010, +0.050]\n\n"
-        "report: out/smoke/report.pdf\n"
-    )
+    assert ended.out == "\npage 1 of T in en\n\nreport: out/smoke/report.pdf\n"
     assert (asked[0]["cluster"], asked[0]["workers"]) == ("inline", 2)
     assert asked[0]["root"] == Path("protocols").absolute()
     assert asked[1]["lock"].deviations == ()
@@ -235,8 +228,8 @@ def test_a_finished_study_ends_with_its_verdicts_and_the_place_of_the_report(
 
 def test_the_summary_speaks_the_reports_first_language(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, ["done"] * 4)
-    assert "(vit_phantom): 개선" in study("run", "smoke", "--lang", "ko").out
-    assert "(vit_phantom): better" in study("run", "smoke", "--lang", "both").out
+    assert "page 1 of T in ko" in study("run", "smoke", "--lang", "ko").out
+    assert "page 1 of T in en" in study("run", "smoke", "--lang", "both").out
 
 
 def test_missing_runs_are_named_reported_and_end_with_code_4(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,7 +257,8 @@ METRICS: Registry[Metric] = Registry(
             "LeRF − MoRF gap, normalised",
             higher_is_better=True,
             bounds=(None, None),
-            undefined="the map is constant, or the blank image scores like the original",
+            version=2,
+            undefined="the map is constant, or the film does not raise the target above the blank image",
             **_CURVE,
         ),
         "average_drop": Metric(

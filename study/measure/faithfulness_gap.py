@@ -13,8 +13,9 @@ from study.measure.engine import STEPS, area
 from study.measure.insertion_deletion import curves
 from study.records import ExplainedBatch
 
-LEAST_CHANGE = 0.05
-"""Smallest |p(original) - p(blank)| to divide by: below it a gap could leave [-20, 20] and rule any mean."""
+LEAST_CHANGE = 0.1
+"""Smallest p(original) - p(blank) to divide by: below it a single film could rule any mean, and where the
+blank image scores higher than the film (a film that the model gets wrong) the sign would turn round."""
 
 
 def faithfulness_gap(batch: ExplainedBatch, *, baseline: str = "zero", steps: int = STEPS) -> Tensor:
@@ -27,10 +28,11 @@ def faithfulness_gap(batch: ExplainedBatch, *, baseline: str = "zero", steps: in
 
     Returns:
         [B] float64, around 0 for an order without information, usually within [-1, 1]; NaN where the map is
-        constant or not finite, and where p_original and p_blank differ by less than 0.05.
+        constant or not finite, and where p_original is not at least 0.1 above p_blank: such a film has no
+        evidence for the target that an order could find.
     """
     found = curves(batch, baseline, steps)
     change = found.deletion_morf[:, 0] - found.deletion_morf[:, -1]
-    change = change.masked_fill(change.abs() < LEAST_CHANGE, float("nan"))
+    change = change.masked_fill(change < LEAST_CHANGE, float("nan"))
     # Both curves run from p_original to p_blank, so p_blank cancels in their difference.
     return area(found.deletion_lerf - found.deletion_morf) / change

@@ -19,7 +19,7 @@ MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-MOST_NOTES = 40
+MOST_NOTES, MOST_IN_PRINT = 40, 14
 MOST_NAMES = 2
 _LANGUAGES: tuple[Language, ...] = ("en", "ko")
 
@@ -94,8 +94,8 @@ def _means(rows: Sequence[Row], model: str, metric: str, labels: Sequence[str | 
     }
 
 
-def statistics_notes(results: Results) -> list[tuple[Text, Text]]:
-    """Every sentence of the findings once, with the contrasts it is about; primary ones first."""
+def statistics_notes(results: Results, *, most: int = MOST_NOTES) -> list[tuple[Text, Text]]:
+    """Sentences of the findings, each once, with the contrasts it is about; primary ones first, `most` at most."""
     about: dict[Text, list[Text]] = {}
     order = ("primary", "secondary", "exploratory")
     for row in sorted(results["contrasts"], key=lambda row: order.index(row["family"])):
@@ -103,8 +103,8 @@ def statistics_notes(results: Results) -> list[tuple[Text, Text]]:
             about.setdefault(Text(english, korean), []).append(name(results, row, voice(results), model=True))
     listed = [(_names(list(dict.fromkeys(found))), sentence) for sentence, found in about.items()]
     listed += [(same(""), same(note)) for note in results["notes"]]
-    if len(listed) > MOST_NOTES:
-        return [*listed[:MOST_NOTES], (same(""), fill("notes.more", n=len(listed) - MOST_NOTES))]
+    if len(listed) > most:
+        return [*listed[:most], (same(""), fill("notes.more", n=len(listed) - most))]
     return listed
 
 

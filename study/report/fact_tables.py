@@ -65,13 +65,14 @@ def _design_rows(results: Results) -> Iterator[tuple[Text, Cell]]:
 
 def data_text(facts: Row) -> str:
     """Counts, classes and the other plain facts of a dataset, as `name value; name value`."""
-    hidden = ("quarantined", "digest", "name", "fingerprint", "sha256")
-    return "; ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in facts.items() if key not in hidden)
+    hidden = ("quarantined", "digest", "name", "fingerprint", "sha256", "bits", "size_px")
+    told = ((key, _value(value)) for key, value in facts.items() if key not in hidden and value not in (0, None, ""))
+    return "; ".join(f"{key.replace('_', ' ')} {value}" for key, value in told if value)
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_value(item)}" for key, item in value.items())
+        return ", ".join(f"{key} {_value(item)}" for key, item in value.items() if item not in (0, None, ""))
     if isinstance(value, list):
         return ", ".join(_value(item) for item in value)
     if isinstance(value, float):

@@ -222,7 +222,7 @@ def render_page(content: Content, languages: Sequence[Language], *, web: bool, o
             glossary=glossary(results),
             controls=[controls_table(results, model) for model in results["models"]],
             control_sentences=asides.controls(results),
-            statistics_notes=asides.statistics_notes(results),
+            statistics_notes=asides.statistics_notes(results, most=asides.MOST_NOTES if web else asides.MOST_IN_PRINT),
             warnings=asides.warnings(results, content.notes),
             left_out=asides.left_out(n for n in SECTIONS if n not in content.sections),
             most_estimations=MOST_ESTIMATIONS,

@@ -16,7 +16,8 @@ from study.report.figures import names, sheet
 from study.report.figures.boxes import Box, arrow_across, draw_box, label_box
 from study.report.figures.key import draw_mark
 
-_NAMES_MM, _HEAD_MM, _ROW_MM, _BOX_MM = 38.0, 8.0, 14.2, 10.6
+_NAMES_MM, _HEAD_MM, _ROW_MM, _GAP_MM = 38.0, 8.0, 16.6, 3.2
+_TWO_LINES_MM = 12.5
 _BETWEEN_MM = 6.0
 _WIDEST_MM = 40.0
 
@@ -61,7 +62,14 @@ def design_chains(chains: Sequence[ArmChain], reference: str, arm_names: Mapping
             draw_mark(paper, 2.0, y, style(i), size=6.0)
             name = sheet.fit(names.arm(arm_names, chain.arm), _NAMES_MM - 6.5, weight="semibold", lines=2)
             sheet.write(paper, 4.8, y, name, weight="semibold")
-            _draw_chain(paper, grid, chain.arm, reference, place=(lefts, width, y))
+            _draw_chain(
+                paper,
+                grid,
+                chain.arm,
+                reference,
+                lefts=lefts,
+                row=Box(0.0, y - (row_mm - _GAP_MM) / 2, width, row_mm - _GAP_MM),
+            )
         _draw_shared(paper, grid, lefts, width=width, height=len(chains) * row_mm)
         return sheet.svg(figure, "design", "Arms as chains of training stages")
 
@@ -108,20 +116,18 @@ def _draw_heads(paper: Axes, grid: Grid, lefts: Sequence[float], width: float) -
     paper.plot([0, sheet.FULL_MM], [5.4, 5.4], color="#bbbbbb", lw=0.6)
 
 
-def _draw_chain(
-    paper: Axes, grid: Grid, arm: str, reference: str, *, place: tuple[Sequence[float], float, float]
-) -> None:
-    """One row: its boxes, and arrows between them."""
-    lefts, width, y = place
+def _draw_chain(paper: Axes, grid: Grid, arm: str, reference: str, *, lefts: Sequence[float], row: Box) -> None:
+    """One row: its boxes, each as large as `row` and as high on the paper, and arrows between them."""
+    y, width = row.middle[1], row.width
     cells = grid.cells[arm]
     columns = sorted(cells)
     for column in columns:
         if grid.shared(column):
             continue
         differs = cells[column] != grid.cells.get(reference, {}).get(column)
-        box = Box(lefts[column], y - _BOX_MM / 2, width, _BOX_MM)
+        box = row._replace(left=lefts[column])
         draw_box(paper, box, edge="#111111" if differs else "#999999", line=1.3 if differs else 0.7)
-        label_box(paper, box, _title(grid.kinds[column]), cells[column], lines=1)
+        label_box(paper, box, _title(grid.kinds[column]), cells[column], lines=2 if row.height > _TWO_LINES_MM else 1)
     if columns and columns[0] > 0 and len(grid.cells) > 1:
         arrow_across(paper, _NAMES_MM - 1.0, lefts[columns[0]], y, dashed=True)
     for before, after in itertools.pairwise(columns):

@@ -80,7 +80,7 @@ def test_metrics_get_the_parents_they_need(plan: Plan) -> None:
             assert ("mask" in parents) == ("masked" in needs)
             if "curves" in needs:
                 assert parents["perturb"] == run.perturb[attribution]
-                assert plan.stages[parents["perturb"]].recipe["settings"] == {"baseline": "zero", "steps": 32}
+                assert plan.stages[parents["perturb"]].recipe["settings"] == {"baseline": "zero", "steps": 16}
 
 
 def test_all_curve_metrics_of_a_map_share_one_set_of_curves(plan: Plan) -> None:

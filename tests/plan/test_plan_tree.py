@@ -31,7 +31,7 @@ def printed(plan: Plan, done: set[str], seconds: dict[str, float]) -> str:
 def test_a_fresh_plan_says_what_is_shared_and_that_its_time_is_a_guess(plan: Plan) -> None:
     text = printed(plan, set(), {})
     assert "baseline  (reference)" in text
-    assert "mae  chest  random  0.75   3 to do   shared with mae_center, proxy" in text
+    assert "mae  chest  random  0.75  30 epochs   3 to do   shared with mae_center, proxy" in text
     assert "mae  shoulder  center  12 epochs   3 to do\n" in text
     assert "4 arms x 1 model x 3 seeds = 12 runs, 0 of them done" in text
     assert f"{len(plan.stages)} stages: 0 done, {len(plan.stages)} to do" in text

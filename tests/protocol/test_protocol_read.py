@@ -35,7 +35,7 @@ def test_a_good_protocol_is_read_with_its_defaults_written_out(write: Write) -> 
     assert protocol.report.languages == ("en",)
     assert [stage.kind for stage in protocol.arms["mae_random"]] == ["mae", "finetune"]
     assert protocol.arms["mae_random"][0].settings == MaeSettings(data="chest", mask_ratio=0.75)
-    assert protocol.measure[1].settings == {"baseline": "zero", "steps": 32}
+    assert protocol.measure[1].settings == {"baseline": "zero", "steps": 16}
     assert protocol.control_labels == ("control_random",)
     assert protocol.datasets_used == ("shoulder", "chest")
 
@@ -55,11 +55,11 @@ def test_parameters_that_differ_from_the_default_are_in_the_label(write: Write) 
             "[gradcam, control_random]",
             "[gradcam: {layer: 3}, integrated_gradients: {steps: 25}, control_random]",
             "[energy_pg, insertion]",
-            "[energy_pg, insertion, insertion: {baseline: blur, steps: 16}]",
+            "[energy_pg, insertion, insertion: {baseline: blur, steps: 32}]",
         )
     )
     assert protocol.attribution_labels == ("gradcam[layer=3]", "integrated_gradients", "control_random")
-    assert protocol.metric_labels == ("energy_pg", "insertion", "insertion[baseline=blur,steps=16]")
+    assert protocol.metric_labels == ("energy_pg", "insertion", "insertion[baseline=blur,steps=32]")
     assert protocol.analysis.primary.attribution == "gradcam[layer=3]"
 
 
@@ -277,13 +277,13 @@ def test_one_arm_alone_is_no_comparison(write: Write) -> None:
 def test_an_ambiguous_primary_metric_asks_for_a_label(write: Write) -> None:
     path = write(
         "[energy_pg, insertion]",
-        "[insertion: {steps: 8}, insertion: {steps: 16}]",
+        "[insertion: {steps: 8}, insertion: {steps: 32}]",
         "metric: energy_pg",
         "metric: insertion",
     )
     line, where, message = only(path)
     assert (line, where) == (17, "analysis.primary.metric")
-    assert "could be any of: insertion[steps=8], insertion[steps=16]" in message
+    assert "could be any of: insertion[steps=8], insertion[steps=32]" in message
 
 
 def test_a_margin_by_name_reaches_the_metric_under_its_label(write: Write) -> None:

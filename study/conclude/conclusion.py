@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -114,14 +115,14 @@ def _contents(
         deviations=lock.deviations,
         chains=chains(plan),
         datasets={name: dataset_facts(dataset) for name, dataset in by_name.items()},
-        provenance=provenance(plan, store),
+        provenance=provenance(plan, store) | {"rebuild": _rebuild(protocol)},
         warnings=(
             *quarantine_warnings(by_name),
             *homogeneity(plan, store),
             *dict.fromkeys(proxy_warnings((f"{row.arm}, seed {row.seed}", row.facts) for row in learning)),
         ),
         date=datetime.now().date().isoformat(),
-        number=int(before.get("number", 0)) + 1,
+        number=_next_number(folder),
     )
     return analysis, ReportInput(
         facts=facts,
@@ -174,6 +175,12 @@ def _archive(folder: Path) -> None:
             path.unlink()
 
 
+def _next_number(folder: Path) -> int:
+    """One more than the highest number that a report of this study has had."""
+    earlier = [int(path.name) for path in (folder / "earlier").glob("*") if path.name.isdecimal()]
+    return max([int(_manifest(folder).get("number", 0)), *earlier]) + 1
+
+
 def _key(protocol: Protocol, plan: Plan, store: Store, lock: Lock, statuses: Sequence[RunStatus]) -> str:
     notes = protocol.report.notes_path(protocol.root)
     content = {
@@ -185,6 +192,13 @@ def _key(protocol: Protocol, plan: Plan, store: Store, lock: Lock, statuses: Seq
         "notes": notes.read_text(encoding="utf8") if notes and notes.is_file() else None,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _rebuild(protocol: Protocol) -> str:
+    """The command that makes this report again."""
+    source = protocol.source
+    shipped = source.resolve().parent == Path("protocols").resolve()
+    return f"make study PROTOCOL={source.stem if shipped else os.path.relpath(source)}"
 
 
 def _datasets(plan: Plan, store: Store) -> dict[str, Dataset]:

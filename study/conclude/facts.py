@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from study.records import ArmChain, Dataset, Plan, Stage
-from study.registry import TRAININGS
 from study.store import Store
 
 HOMOGENEOUS = ("host", "device", "versions")
@@ -81,7 +80,6 @@ def provenance(plan: Plan, store: Store) -> dict[str, Any]:
         "hosts": sorted({str(manifest.get("host", "")) for manifest in manifests}),
         "seconds": {kind: round(seconds[kind], 1) for kind in sorted(seconds)},
         "stages": {kind: counts[kind] for kind in sorted(counts)},
-        "rebuild": f"make study PROTOCOL={plan.study}",
     }
 
 
@@ -111,8 +109,8 @@ def proxy_warnings(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """Sentences about proxy tasks that saturated or failed, from (label, facts) pairs."""
     warnings = []
     for label, row in facts:
-        accuracy, chance = row.get("proxy_accuracy"), row.get("proxy_chance")
-        if accuracy is None or chance is None or row.get("kind") not in TRAININGS:
+        accuracy, chance = row.get("accuracy"), row.get("chance")
+        if accuracy is None or chance is None:
             continue
         if accuracy >= 0.99:
             warnings.append(f"{label}: the proxy task is saturated (accuracy {accuracy:.3f}).")

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_LIBRARIES = ("torch", "torchvision", "timm", "numpy", "captum", "grad-cam", "pandas", "scipy", "statsmodels", "pillow")
+_LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "scipy", "statsmodels", "pillow")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 

@@ -1,5 +1,6 @@
 """Integrated gradients and SmoothGrad on functions whose integrals are known."""
 
+import captum.attr
 import pytest
 import torch
 from torch import Tensor, nn
@@ -93,3 +94,16 @@ def test_chunks_cover_all_images_once_and_shrink_with_their_size(size: tuple[int
     covered = [index for here in chunks(300, size) for index in range(here.start, here.stop)]
     assert covered == list(range(300))
     assert 1 <= rows_at_a_time(size) <= MOST_ROWS
+
+
+def test_integrated_gradients_are_those_of_captum() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(2, 4, 3), nn.GELU(), nn.Flatten(), nn.LazyLinear(2)).eval()
+    images = films()
+    network(images)
+    theirs = captum.attr.IntegratedGradients(network).attribute(
+        images, target=TARGETS, n_steps=25, method="gausslegendre"
+    )
+    classifier = Classifier(network, "conv", "cnn", ("a", "b"), 2, 4, 0.0, 1.0)
+    ours = attribute("integrated_gradients", classifier, images, TARGETS, settings={"steps": 25})
+    torch.testing.assert_close(ours, theirs.sum(dim=1).float(), atol=1e-5, rtol=1e-4)

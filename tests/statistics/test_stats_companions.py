@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pingouin
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,3 +122,12 @@ def test_unequal_runs_have_one_extreme_relabelling_only() -> None:
 
 def test_too_many_relabellings_give_no_p() -> None:
     assert np.isnan(permute_runs(np.arange(12.0), np.arange(12.0)).p_value)
+
+
+def test_the_test_over_images_is_pingouins_paired_t() -> None:
+    generator = np.random.default_rng(3)
+    control = generator.normal(size=40)
+    treatment = control + generator.normal(0.2, 0.5, size=40)
+    theirs = pingouin.ttest(treatment, control, paired=True).iloc[0]
+    ours = images_test(treatment - control)
+    assert (ours.t, ours.df, ours.p_value) == pytest.approx((theirs["T"], theirs["dof"], theirs["p_val"]), rel=1e-9)

@@ -37,6 +37,19 @@ def test_no_undefined_number_reaches_the_page(smoke: Workplace) -> None:
     assert not re.search(r"\b(nan|None|inf)\b|−0\.000", text)
 
 
+def test_every_number_of_the_pdf_is_in_the_results(smoke: Workplace) -> None:
+    text = "".join(page.extract_text() for page in PdfReader(smoke.folder / "reports/smoke/report.pdf").pages)
+    known: set[str] = set()
+    stack: list[Any] = [smoke.results()]
+    while stack:
+        item = stack.pop()
+        stack += list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []
+        known |= {f"{abs(item):.{digits}f}" for digits in (3, 4, 5)} if isinstance(item, float) else set()
+    shown = set(re.findall(r"(?<![\d.])\d\.\d{3,5}(?![\d.])", text))
+    assert len(shown) > 50
+    assert shown <= known
+
+
 @pytest.mark.slow
 def test_a_second_call_computes_nothing(smoke: Workplace) -> None:
     before = smoke.objects()

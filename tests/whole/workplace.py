@@ -32,7 +32,8 @@ class Workplace:
         """A shipped protocol with some of its keys replaced, written here."""
         content: dict[str, Any] = yaml.safe_load((ROOT / "protocols" / f"{name}.yaml").read_text(encoding="utf8"))
         path = self.folder / f"{content['study']}.yaml"
-        path.write_text(yaml.safe_dump({**content, **changes}, sort_keys=False, allow_unicode=True), encoding="utf8")
+        plain = json.loads(json.dumps({**content, **changes}))  # no object twice, hence no YAML aliases
+        path.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf8")
         return path
 
     def results(self, study: str = "smoke") -> Mapping[str, Any]:

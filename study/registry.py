@@ -186,6 +186,7 @@ _CURVE: dict[str, Any] = {
     "needs": ("curves",),
     "parameters": {"baseline": "zero", "steps": 16},
     "choices": {"baseline": ("zero", "mean", "blur")},
+    "undefined": "the map is constant, so pixels have no order",
 }
 
 METRICS: Registry[Metric] = Registry(
@@ -228,28 +229,24 @@ METRICS: Registry[Metric] = Registry(
             "study.measure.insertion_deletion:insertion",
             "Insertion",
             higher_is_better=True,
-            undefined="the map is constant, so pixels have no order",
             **_CURVE,
         ),
         "insertion_lerf": Metric(
             "study.measure.insertion_deletion:insertion_lerf",
             "Insertion, LeRF",
             higher_is_better=False,
-            undefined="the map is constant, so pixels have no order",
             **_CURVE,
         ),
         "deletion": Metric(
             "study.measure.insertion_deletion:deletion",
             "Deletion",
             higher_is_better=False,
-            undefined="the map is constant, so pixels have no order",
             **_CURVE,
         ),
         "deletion_lerf": Metric(
             "study.measure.insertion_deletion:deletion_lerf",
             "Deletion, LeRF",
             higher_is_better=True,
-            undefined="the map is constant, so pixels have no order",
             **_CURVE,
         ),
         "faithfulness_gap": Metric(
@@ -258,8 +255,10 @@ METRICS: Registry[Metric] = Registry(
             higher_is_better=True,
             bounds=(None, None),
             version=2,
-            undefined="the map is constant, or the film does not raise the target above the blank image",
-            **_CURVE,
+            **(
+                _CURVE
+                | {"undefined": "the map is constant, or the film does not raise the target above the blank image"}
+            ),
         ),
         "average_drop": Metric(
             "study.measure.confidence:average_drop",

@@ -20,13 +20,14 @@ from torch import Tensor
 from study.measure.baselines import blank
 from study.measure.scale import constant, finite
 from study.records import Curves, ExplainedBatch
+from study.registry import METRICS
 
 Order = Literal["morf", "lerf"]
 ORDERS: tuple[Order, Order] = ("morf", "lerf")
 
 MAX_BYTES = 32 * 2**20
 MAX_ROWS = 64
-STEPS = 16
+STEPS: int = METRICS["deletion"].parameters["steps"]
 """Steps of a curve where nobody says otherwise."""
 
 

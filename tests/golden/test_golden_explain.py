@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from golden_set import Arrays, GoldenSet, golden_folders
+from golden_set import Arrays, GoldenSet
 from torch import Tensor
 
 from study.explain import attribute, to_input_size
@@ -19,13 +19,6 @@ pytestmark = pytest.mark.shared
 
 RULES = {"gausslegendre": "gausslegendre", "riemann_trapezoid": "trapezoid", "riemann_right": "right"}
 LAYERS = {"cnn_block": "block", "cnn_stage2": "stage2", "vit_lastnorm1": None}
-
-
-@pytest.fixture(scope="module", params=golden_folders() or [None], ids=lambda folder: folder.name if folder else "none")
-def golden(request: pytest.FixtureRequest) -> GoldenSet:
-    if request.param is None:
-        pytest.skip("no golden set: neither ../shared beside this checkout nor GOLDEN_SETS")
-    return GoldenSet(request.param)
 
 
 @pytest.fixture(scope="module")

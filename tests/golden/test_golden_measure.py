@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from golden_set import Arrays, GoldenSet, golden_folders
+from golden_set import Arrays, GoldenSet
 from torch import Tensor
 
 from study.measure import mask, perturb, scaled, score
@@ -22,13 +22,6 @@ from study.records import Masked
 pytestmark = pytest.mark.shared
 
 COLUMNS = ("average_drop", "coherency", "complexity", "adcc")
-
-
-@pytest.fixture(scope="module", params=golden_folders() or [None], ids=lambda folder: folder.name if folder else "none")
-def golden(request: pytest.FixtureRequest) -> GoldenSet:
-    if request.param is None:
-        pytest.skip("no golden set: neither ../shared beside this checkout nor GOLDEN_SETS")
-    return GoldenSet(request.param)
 
 
 @pytest.fixture(scope="module")

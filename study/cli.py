@@ -262,6 +262,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except StudyError as error:
         print(str(error).rstrip(), file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # before or after the work, which counts Ctrl-C itself
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
 
 
 def _open(name: str, runs: Path, **wishes: Any) -> Opened:

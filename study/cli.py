@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -257,14 +259,14 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a mistake of the user is one message on stderr and exit code 2."""
+    if threading.current_thread() is threading.main_thread():
+        # Before and after the work, which counts Ctrl-C itself; typer would end by the signal, without a code.
+        signal.signal(signal.SIGINT, lambda _number, _frame: sys.exit(130))
     try:
         app(args=arguments)
     except StudyError as error:
         print(str(error).rstrip(), file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:  # before or after the work, which counts Ctrl-C itself
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
 
 
 def _open(name: str, runs: Path, **wishes: Any) -> Opened:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from study.records import Classifier
 from study.rng import torch_generator
@@ -40,6 +41,26 @@ def fake_cam(classifier: Classifier, images: Tensor, targets: Tensor) -> Tensor:
     maps = torch.ones(len(images), *images.shape[-2:], device=images.device)
     maps[:, 0, 0] = 0.0
     return maps
+
+
+def edges(classifier: Classifier, images: Tensor, targets: Tensor) -> Tensor:
+    """Sobel gradient magnitude of the film, [B, H, W] non-negative: what an edge detector knows of it.
+
+    Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018, arXiv:1810.03292, show that maps of some methods
+    are little more than this. Kernels (1, 2, 1) x (-1, 0, 1) are not scaled; borders are mirrored at the outermost
+    pixels, so that the border itself is no edge. All zero for a constant film.
+
+    Args:
+        classifier: not read.
+        images: [B, C, H, W] of at least 2 x 2 pixels; the mean over channels is the film.
+        targets: not read.
+    """
+    film = F.pad(images.mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="reflect")[:, 0]
+    # Differences come before sums: equal greys cancel exactly.
+    right, down = film[:, :, 2:] - film[:, :, :-2], film[:, 2:] - film[:, :-2]
+    across = right[:, :-2] + 2 * right[:, 1:-1] + right[:, 2:]
+    along = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
+    return torch.hypot(across, along)
 
 
 def _centred(count: int) -> Tensor:

@@ -1,6 +1,11 @@
-"""Grad-CAM: feature maps weighted by how much the class depends on them.
+"""Class activation maps: feature maps weighted by how much the class depends on them.
 
-Reference: Selvaraju et al., Grad-CAM, ICCV 2017, arXiv:1610.02391, Eq. 1 and 2 (without the ReLU).
+All rules share one question to the model, a layer's activations A and the gradients G of the target's logit by them
+(`features`). Maps are given signed; the ReLU that ends each definition is left to `to_input_size`.
+
+References: Grad-CAM, Selvaraju et al., ICCV 2017, arXiv:1610.02391, Eq. 1 and 2; XGrad-CAM, Fu et al., BMVC 2020,
+arXiv:2008.02312, Eq. 8; LayerCAM, Jiang et al., IEEE TIP 2021, doi:10.1109/TIP.2021.3089943, Eq. 5 and 6;
+HiResCAM, Draelos and Carin, 2020, arXiv:2011.08891.
 """
 
 from typing import NamedTuple
@@ -9,9 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from study.errors import UnsupportedError
-from study.explain.gradients import chunks, target_logits
+from study.explain.gradients import target_logits
 from study.explain.layers import layer_name, token_grid
+from study.explain.sharing import asked_once, by_chunk
 from study.records import Classifier
+
+XGRADCAM_EPSILON = 1e-7
+"""Keeps a channel that is zero everywhere from dividing by zero (the value of pytorch-grad-cam)."""
 
 
 class Features(NamedTuple):
@@ -21,6 +30,7 @@ class Features(NamedTuple):
     gradients: Tensor
 
 
+@by_chunk
 def gradcam(classifier: Classifier, images: Tensor, targets: Tensor, *, layer: int | str | None = None) -> Tensor:
     """Sum over channels k of mean_ij(dY / dA_kij) * A_k.
 
@@ -37,16 +47,57 @@ def gradcam(classifier: Classifier, images: Tensor, targets: Tensor, *, layer: i
     Raises:
         UnsupportedError: no such layer, or one whose output is not a feature map.
     """
-    name = layer_name(classifier, layer)
-    size = (images.shape[-2], images.shape[-1])
-    maps = []
-    for here in chunks(len(images), size):
-        found = features(classifier.module, name, images[here], targets[here])
-        weights = found.gradients.mean(dim=(2, 3), keepdim=True)
-        maps.append((weights * found.activations).sum(dim=1))
-    return torch.cat(maps)
+    found = layer_features(classifier, images, targets, layer)
+    return weighted(found.gradients.mean(dim=(2, 3)), found.activations)
 
 
+@by_chunk
+def xgradcam(classifier: Classifier, images: Tensor, targets: Tensor, *, layer: int | str | None = None) -> Tensor:
+    """Sum over k of sum_ij(G_kij * A_kij) / (sum_ij A_kij + 1e-7) * A_k; arguments as of `gradcam`.
+
+    Where activations are signed (transformers), their sum may be close to zero and one channel outweigh all others.
+
+    Returns:
+        [B, h, w] signed; channels that are zero everywhere give nothing.
+    """
+    activations, gradients = layer_features(classifier, images, targets, layer)
+    share = (gradients * activations).sum(dim=(2, 3)) / (activations.sum(dim=(2, 3)) + XGRADCAM_EPSILON)
+    return weighted(share, activations)
+
+
+@by_chunk
+def layercam(classifier: Classifier, images: Tensor, targets: Tensor, *, layer: int | str | None = None) -> Tensor:
+    """Sum over k of max(G_k, 0) * A_k, place by place; arguments as of `gradcam`.
+
+    Returns:
+        [B, h, w], non-negative where activations are.
+    """
+    activations, gradients = layer_features(classifier, images, targets, layer)
+    return (gradients.clamp(min=0) * activations).sum(dim=1)
+
+
+@by_chunk
+def hirescam(classifier: Classifier, images: Tensor, targets: Tensor, *, layer: int | str | None = None) -> Tensor:
+    """Sum over k of G_k * A_k, place by place; arguments as of `gradcam`.
+
+    Returns:
+        [B, h, w] signed; its sum is the first-order effect of taking the layer away.
+    """
+    activations, gradients = layer_features(classifier, images, targets, layer)
+    return (gradients * activations).sum(dim=1)
+
+
+def weighted(weights: Tensor, activations: Tensor) -> Tensor:
+    """Sum of the channels [B, K, h, w], each times its weight [B, K]: [B, h, w]."""
+    return (weights[:, :, None, None] * activations).sum(dim=1)
+
+
+def layer_features(classifier: Classifier, images: Tensor, targets: Tensor, layer: int | str | None) -> Features:
+    """Feature maps and gradients of a layer that is given by depth or name; see `features`."""
+    return features(classifier.module, layer_name(classifier, layer), images, targets)
+
+
+@asked_once
 def features(module: nn.Module, name: str, images: Tensor, targets: Tensor) -> Features:
     """Feature maps of the module `name` and their gradients.
 

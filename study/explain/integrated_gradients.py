@@ -64,7 +64,8 @@ def completeness_gap(classifier: Classifier, images: Tensor, targets: Tensor, ma
         classifier: that was explained.
         images: [B, C, H, W] that were explained.
         targets: [B] that were explained.
-        maps: [B, H, W] of `integrated_gradients`.
+        maps: [B, H, W] of `integrated_gradients`, on any device; in half precision (`pack`) the gap is that of the
+            rounded maps, off by some 0.05 % of the sum of their absolute values at most.
 
     Returns:
         [B] float64 in units of the logit; 0 for an exact integral.
@@ -72,7 +73,7 @@ def completeness_gap(classifier: Classifier, images: Tensor, targets: Tensor, ma
     with torch.no_grad():
         change = target_logits(classifier.module, images, targets).double()
         change -= target_logits(classifier.module, torch.zeros_like(images), targets).double()
-    return maps.double().sum(dim=(1, 2)) - change
+    return maps.to(change.device).double().sum(dim=(1, 2)) - change
 
 
 def nodes(steps: int, rule: Rule) -> Nodes:

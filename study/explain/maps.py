@@ -1,5 +1,6 @@
 """What happens to a raw map after it was made: up to input size, into a file and back."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,21 +24,28 @@ class Packed(NamedTuple):
     scale: NDArray[np.float32]
 
 
-def to_input_size(name: str, raw: Tensor, size: tuple[int, int]) -> Tensor:
+def to_input_size(
+    name: str, raw: Tensor, size: tuple[int, int], *, settings: Mapping[str, Any] | None = None
+) -> Tensor:
     """Maps at the size of the image, as metrics read them.
 
     Negative values of a method whose negative part has no meaning (`rectified`) are cut
     before interpolation, because afterwards they would eat into their positive neighbours.
+    A control that is made by another method (`method`) is treated as that method's maps are.
 
     Args:
         name: of the registry.
         raw: [B, h, w], any scale.
         size: (H, W) of the image.
+        settings: parameters that differ from the registry's defaults; only `method` is read.
 
     Returns:
         [B, H, W] float32, bilinear with half-pixel centres; a copy, even at equal size.
     """
-    maps = raw.float().clamp(min=0) if ATTRIBUTIONS[name].rectified else raw.float().clone()
+    entry = ATTRIBUTIONS[name]
+    made_by = {**entry.parameters, **(settings or {})}.get("method")
+    rectified = ATTRIBUTIONS[made_by].rectified if made_by else entry.rectified
+    maps = raw.float().clamp(min=0) if rectified else raw.float().clone()
     if maps.shape[-2:] == size:
         return maps
     return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]

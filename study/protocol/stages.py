@@ -105,6 +105,8 @@ class FinetuneSettings(StageSettings):
     crop: Crop = (0.7, 1.0)
     flip: bool = False
     jitter: Annotated[float, Ge(0), Lt(1)] = 0.1
+    cutout: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Largest share of a training film that is hidden under squares of mean grey."""
     label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
     drop_path: Annotated[float, Ge(0), Lt(1)] = 0.0
     select: Literal["best_val", "last"] = "best_val"

@@ -10,27 +10,41 @@ from study.records.findings import (
     Analysis,
     Components,
     Contrast,
+    CrossMean,
     CurveSummary,
     Design,
     Finding,
     ImageDifference,
     Mean,
     MetricFacts,
+    Ranking,
     RunMean,
     RunStatus,
     SeedDifference,
     Seeding,
 )
-from study.records.models import Classifier, Curves, ExplainedBatch, Family, Masked
-from study.records.pages import ArmChain, Deviation, GalleryMap, GalleryRow, LearningCurve, ReportInput, StudyFacts
+from study.records.models import Cascade, Classifier, Curves, ExplainedBatch, Family, Masked
+from study.records.pages import (
+    ArmChain,
+    Deviation,
+    GalleryMap,
+    GalleryRow,
+    LearningCurve,
+    MethodMap,
+    MethodRow,
+    ReportInput,
+    StudyFacts,
+)
 from study.records.planning import Job, Plan, Run, Stage, StageContext
 
 __all__ = [
     "Analysis",
     "ArmChain",
+    "Cascade",
     "Classifier",
     "Components",
     "Contrast",
+    "CrossMean",
     "CurveSummary",
     "Curves",
     "Dataset",
@@ -46,9 +60,12 @@ __all__ = [
     "LearningCurve",
     "Masked",
     "Mean",
+    "MethodMap",
+    "MethodRow",
     "MetricFacts",
     "Plan",
     "Quarantined",
+    "Ranking",
     "ReportInput",
     "Run",
     "RunMean",

@@ -68,7 +68,11 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class Design:
-    """Everything the statistics must know besides the scores; fixed before results are seen."""
+    """Everything the statistics must know besides the scores; fixed before results are seen.
+
+    `classes`: names of the target's classes in the order of the predictions `p_0`, `p_1`, ...; empty where no
+    figure per class is wanted.
+    """
 
     study: str
     arms: tuple[str, ...]
@@ -85,6 +89,7 @@ class Design:
     resamples: int = 10_000
     resampling_seed: int = 20240501
     weight: Literal["image", "patient"] = "image"
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -271,6 +276,71 @@ class CurveSummary:
 
 
 @dataclass(frozen=True)
+class Ranking:
+    """Attribution methods of one arm in the order that one metric gives them; films (patients) are the blocks.
+
+    It says which method the metric prefers on these trained models; runs are averaged, so it does not say that the
+    order would hold after retraining.
+
+    Attributes:
+        attributions: A labels in the protocol's order, controls last.
+        average_ranks: [A] mean rank over the blocks, 1 = best, ties share a rank.
+        means: [A] mean over the same blocks, each averaged over runs first.
+        n_blocks, n_runs: blocks with a value for every method, and runs averaged.
+        chi2, p_value: Friedman's test that all methods rank alike; None with fewer than two blocks, or where all
+            methods tie in every block.
+        critical_difference: Nemenyi's at the study's alpha; None with fewer than two blocks.
+        groups: the bars of a critical difference diagram: maximal sets of two or more neighbours in rank whose
+            first and last differ by less than the critical difference, best first, each best first.
+        above_control: for each attribution that is no control, the labels of the controls it outranks by the
+            critical difference or more.
+        alpha: Krippendorff's agreement of the blocks on the order of the methods (ordinal); 1 = all agree, 0 = as
+            by chance; None with fewer than two blocks, or where all methods tie in every block.
+        left_out: methods measured on this model but not ranked: they lack a value in more than half of the cells
+            (run, film) in which any method has one, blocks counted equally, or share no cell with the others.
+        notes, sentences_en, sentences_ko: codes and sentences that must be read with it.
+    """
+
+    model: str
+    arm: str
+    metric: str
+    attributions: tuple[str, ...]
+    average_ranks: tuple[float, ...]
+    means: tuple[float, ...]
+    n_blocks: int
+    n_runs: int
+    chi2: float | None
+    p_value: float | None
+    critical_difference: float | None
+    groups: tuple[tuple[str, ...], ...]
+    above_control: Mapping[str, tuple[str, ...]]
+    alpha: float | None = None
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    sentences_en: tuple[str, ...] = ()
+    sentences_ko: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CrossMean:
+    """Maps made on models of `arm`, scored on models of `evaluator` of the same seed: mean over runs and films.
+
+    `sd_runs` is the standard deviation (ddof 1) of the runs' means, None with one run; `n_images` are the films with a
+    value. `mean` is None where no film has one.
+    """
+
+    model: str
+    attribution: str
+    metric: str
+    arm: str
+    evaluator: str
+    mean: float | None
+    sd_runs: float | None
+    n_runs: int
+    n_images: int
+
+
+@dataclass(frozen=True)
 class Analysis:
     """Everything the statistics found; the report reads this and nothing else of it."""
 
@@ -282,4 +352,6 @@ class Analysis:
     image_differences: tuple[ImageDifference, ...]
     seed_differences: tuple[SeedDifference, ...]
     curves: tuple[CurveSummary, ...]
+    rankings: tuple[Ranking, ...] = ()
+    cross: tuple[CrossMean, ...] = ()
     notes: tuple[str, ...] = ()

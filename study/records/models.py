@@ -47,14 +47,17 @@ class Curves:
 
     Attributes:
         deletion_morf, deletion_lerf: [B, n + 1] float64; NaN rows where the order is undefined.
-        fractions: [n + 1] share of pixels replaced, 0 to 1.
+        fractions: [n + 1] share of pixels replaced, 0 to 1 (ROAD stops before 1: nothing would be left to
+            impute from).
         baseline: name of the replacement value.
+        tile: side in pixels of the squares that are replaced together; 1 for single pixels.
     """
 
     deletion_morf: Tensor
     deletion_lerf: Tensor
     fractions: Tensor
     baseline: str
+    tile: int = 1
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,24 @@ class Masked:
 
 
 @dataclass(frozen=True)
+class Cascade:
+    """How alike a map stays while the model's weights are redrawn from the output towards the input.
+
+    Attributes:
+        steps: S names: down to which part the weights were redrawn, output first.
+        spearman: [B, S] float64 rank correlation of the signed maps; spearman_abs: of their absolute values.
+        ssim, hog: [B, S] float64 structural similarity, and correlation of histograms of oriented gradients.
+            NaN where one of the two maps is constant.
+    """
+
+    steps: tuple[str, ...]
+    spearman: Tensor
+    spearman_abs: Tensor
+    ssim: Tensor
+    hog: Tensor
+
+
+@dataclass(frozen=True)
 class ExplainedBatch:
     """What a metric sees: functions and tensors, never a model.
 
@@ -82,8 +103,16 @@ class ExplainedBatch:
         boxes: B integer tensors [K, 4], half open, pixels; K = 0 where none was drawn.
         predict: images -> probabilities [B, K] (softmax, eval mode, no gradients).
         explain: (images, targets) -> attributions [B, H, W], the method that made these.
-        curves: curves computed before, by baseline name; missing ones are computed on demand.
+        signed: [B, h, w] the raw maps, before anything was cut or resized; None: `attributions` are these.
+        explain_signed: (images, targets) -> raw signed maps; None: `explain` gives these.
+        seeds: B seeds, one per image, read by metrics that draw random numbers.
+        curves: curves computed before; missing ones are computed on demand.
         masked: computed before, or None.
+        evaluators: name of an arm -> predict of that arm's model, for scores across models.
+        cross: name of an arm -> curves of these maps on that arm's model, computed before.
+        randomised: name of a part -> `explain_signed` of the model with all weights from the output down to
+            that part redrawn, output first.
+        cascade: computed before, or None.
     """
 
     images: Tensor
@@ -92,5 +121,12 @@ class ExplainedBatch:
     boxes: tuple[Tensor, ...]
     predict: Callable[[Tensor], Tensor]
     explain: Callable[[Tensor, Tensor], Tensor]
-    curves: Mapping[str, Curves] = field(default_factory=dict)
+    signed: Tensor | None = None
+    explain_signed: Callable[[Tensor, Tensor], Tensor] | None = None
+    seeds: tuple[int, ...] = ()
+    curves: tuple[Curves, ...] = ()
     masked: Masked | None = None
+    evaluators: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
+    cross: Mapping[str, Curves] = field(default_factory=dict)
+    randomised: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = field(default_factory=dict)
+    cascade: Cascade | None = None

@@ -58,6 +58,28 @@ class GalleryRow:
 
 
 @dataclass(frozen=True)
+class MethodMap:
+    """One attribution's map for the gallery of methods, [H, W] in [0, 1]."""
+
+    attribution: str
+    map: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """One image under every attribution of one run, chosen by how sure that run is of its label."""
+
+    image_id: str
+    run_id: str
+    rule: Literal["surest", "median", "least_sure"]
+    probability: float
+    label: str
+    image: NDArray[np.uint8]
+    boxes: NDArray[np.int32]
+    maps: tuple[MethodMap, ...]
+
+
+@dataclass(frozen=True)
 class LearningCurve:
     """History of one training stage of one run."""
 
@@ -113,3 +135,4 @@ class ReportInput:
     languages: tuple[Literal["en", "ko"], ...]
     notes_path: Path | None = None
     previous_results: Mapping[str, Any] | None = None
+    methods: tuple[MethodRow, ...] = ()

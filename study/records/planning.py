@@ -13,7 +13,8 @@ class Stage:
 
     Attributes:
         key: 24 hex digits.
-        kind: `data`, a training stage's name, `predict`, `explain`, `perturb`, `mask`, `measure`.
+        kind: `data`, a training stage's name, `predict`, `explain`, `perturb`, `mask`, `cascade`, `dissect`,
+            `measure`.
         recipe: what was hashed: kind, version, settings, model, seed, data digest, parents.
         parents: role -> key, such as `{"data": ..., "initial": ...}`.
         label: for people; never part of the key.
@@ -37,8 +38,11 @@ class Run:
         training: keys of the chain's stages in order; the last one is the classifier.
         pretrain_key: key of the last stage before the supervised one, or None.
         predict: key of the predictions on the target's validation and test films.
-        explain, perturb, mask: attribution label -> key.
+        explain, perturb, mask, cascade: attribution label -> key.
         measure: (attribution label, metric label) -> key.
+        cross: (attribution label, metric label, arm) -> key of the curves of this run's maps on that arm's model.
+        dissect: key of the network dissection, or None.
+        crossing: keys that need models of other arms; the run is done without them.
     """
 
     run_id: str
@@ -52,12 +56,18 @@ class Run:
     perturb: Mapping[str, str]
     mask: Mapping[str, str]
     measure: Mapping[tuple[str, str], str]
+    cascade: Mapping[str, str] = field(default_factory=dict)
+    cross: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    dissect: str | None = None
+    crossing: tuple[str, ...] = ()
 
     @property
     def stages(self) -> tuple[str, ...]:
         """Every key this run needs, training first."""
-        evaluation = (*self.explain.values(), *self.perturb.values(), *self.mask.values())
-        return tuple(dict.fromkeys((*self.training, self.predict, *evaluation, *self.measure.values())))
+        shared = (*self.explain.values(), *self.perturb.values(), *self.mask.values(), *self.cascade.values())
+        dissect = (self.dissect,) if self.dissect else ()
+        keys = dict.fromkeys((*self.training, self.predict, *dissect, *shared, *self.measure.values()))
+        return tuple(key for key in keys if key not in self.crossing)
 
 
 @dataclass(frozen=True)

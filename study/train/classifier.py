@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from study.errors import StudyError
 from study.records import Classifier
@@ -45,6 +45,9 @@ def load_classifier(folder: Path, *, device: str = "cpu") -> Classifier:
 def probabilities(classifier: Classifier, images: Tensor, *, batch_size: int = 256) -> Tensor:
     """Softmax of the classifier's logits.
 
+    On a CUDA device the network runs in mixed precision (float16), whose probabilities lie within about 0.001 of
+    those in float32, as convolutions in TF32 do; on a CPU everything is float32.
+
     Args:
         classifier: from `load_classifier`.
         images: [B, C, S, S] normalised float32, any device.
@@ -55,6 +58,24 @@ def probabilities(classifier: Classifier, images: Tensor, *, batch_size: int = 2
     """
     device = next(classifier.module.parameters()).device
     with torch.inference_mode():
-        logits = [classifier.module(part.to(device)) for part in torch.split(images, batch_size)]
+        logits = [_logits(classifier.module, part.to(device)) for part in torch.split(images, batch_size)]
     # concatenated outside, so that the result is an ordinary tensor that autograd may keep
     return torch.cat(logits).double().softmax(dim=1)
+
+
+def _logits(module: nn.Module, images: Tensor) -> Tensor:
+    logits: Tensor = _half_logits(module, images) if images.is_cuda else module(images)
+    return logits
+
+
+def _half_logits(module: nn.Module, images: Tensor) -> Tensor:
+    """In mixed precision, float32; in float32 throughout where half precision overflows.
+
+    float16, not bfloat16: on the golden networks its curves are ten times as close to float32 (areas within 0.0005).
+    """
+    with torch.autocast(images.device.type, dtype=torch.float16):
+        logits: Tensor = module(images).float()
+    if logits.isfinite().all():
+        return logits
+    exact: Tensor = module(images)
+    return exact

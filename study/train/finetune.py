@@ -17,7 +17,7 @@ from study.records import Dataset
 from study.train.films import Films
 from study.train.loop import Draw, Step, fit, parameter_groups
 from study.train.stage import Assignment, Result
-from study.train.views import crop, draw_crops, jitter
+from study.train.views import crop, draw_crops, hide, jitter
 
 EVALUATED = 256
 STEM = ("cls_token", "reg_token", "pos_embed", "patch_embed", "norm_pre")
@@ -125,6 +125,8 @@ class _Task:
         images = crop(self.films.batch(picked), crops)
         if settings["jitter"]:
             images = jitter(images, settings["jitter"], draw.generator("jitter"))
+        if settings["cutout"]:
+            images = hide(images, settings["cutout"], draw.generator("cutout"))
         logits = self.module(images).float()
         return Step(F.cross_entropy(logits, self.films.labels(picked), label_smoothing=settings["label_smoothing"]), {})
 

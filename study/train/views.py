@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
 ASPECT = (3 / 4, 4 / 3)
+CUTOUT_CELLS = 8
 
 
 class Crops(NamedTuple):
@@ -58,6 +60,18 @@ def jitter(images: Tensor, strength: float, generator: Generator) -> Tensor:
     drawn = (2 * torch.rand(2, len(images), 1, 1, 1, generator=generator) - 1) * strength
     drawn = drawn.to(images.device)
     return images * (1 + drawn[0]) + drawn[1]
+
+
+def hide(images: Tensor, largest: float, generator: Generator) -> Tensor:
+    """Squares of a grid of 8 x 8 set to 0, the mean grey; how many is uniform up to the share `largest` of them.
+
+    Cutout (DeVries and Taylor 2017, arXiv:1708.04552) with more and smaller squares, so that the classifier
+    meets every degree of occlusion.
+    """
+    cells = torch.rand(len(images), CUTOUT_CELLS, CUTOUT_CELLS, generator=generator)
+    shares = largest * torch.rand(len(images), 1, 1, generator=generator)
+    seen = (cells >= shares).to(images)[:, None]
+    return images * F.interpolate(seen, size=images.shape[-2:], mode="nearest")
 
 
 def _resampling(start: Tensor, extent: Tensor, size: int, *, mirrored: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from timm.models.densenet import DenseNet
 from timm.models.resnet import BasicBlock, ResNet
+from timm.models.vgg import VGG
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -26,6 +27,7 @@ def network(kind: str, *, in_chans: int = 1, size: tuple[int, int] = (32, 32)) -
         ),
         "resnet": lambda: ResNet(BasicBlock, (1, 1, 1, 1), channels=(8, 8, 16, 16), stem_width=8, **common),
         "densenet": lambda: DenseNet(growth_rate=4, block_config=(2, 2, 2), **common),
+        "vgg": lambda: VGG([8, "M", 16, "M"], mlp_ratio=0.01, **common),
     }
     module = modules[kind]().eval().requires_grad_(False)
     family = "vit" if kind.startswith("vit") else "cnn"
@@ -51,7 +53,8 @@ class Evidence:
         return torch.stack((p, 1 - p), dim=1)
 
     def explain(self, images: Tensor, targets: Tensor) -> Tensor:
-        return images.mean(dim=1) * self.weights
+        """What speaks for class 0 speaks against class 1."""
+        return images.mean(dim=1) * self.weights * (1 - 2 * targets)[:, None, None]
 
     def batch(self, maps: Tensor, *, in_chans: int = 1) -> ExplainedBatch:
         """Films of unequal brightness, one per map, with the region as their box."""
@@ -65,7 +68,19 @@ class Evidence:
             boxes=(torch.tensor([self.box]),) * len(maps),
             predict=self.predict,
             explain=self.explain,
+            seeds=tuple(range(101, 101 + len(maps))),
+            evaluators={"own": self.predict, "blunt": self.blunt},
+            randomised={"head": self.explain, "trunk": self.turned},
         )
+
+    def blunt(self, images: Tensor) -> Tensor:
+        """The same evidence, judged by a model that is never sure."""
+        p = 0.25 + 0.5 * self.predict(images)[:, 0]
+        return torch.stack((p, 1 - p), dim=1)
+
+    def turned(self, images: Tensor, targets: Tensor) -> Tensor:
+        """A map that has lost its place: that of other weights."""
+        return self.explain(images, targets).flip(1)
 
 
 def rows(batch: ExplainedBatch, chosen: list[int]) -> ExplainedBatch:
@@ -75,4 +90,5 @@ def rows(batch: ExplainedBatch, chosen: list[int]) -> ExplainedBatch:
         targets=batch.targets[chosen],
         attributions=batch.attributions[chosen],
         boxes=tuple(batch.boxes[row] for row in chosen),
+        seeds=tuple(batch.seeds[row] for row in chosen),
     )

@@ -4,6 +4,7 @@ import torch
 
 from study import train
 from study.errors import DataError, StudyError
+from study.train.classifier import _half_logits
 
 
 @pytest.mark.parametrize("model", ["vit_phantom", "densenet_phantom"])
@@ -29,6 +30,34 @@ def test_probabilities_are_softmax_in_double_and_do_not_depend_on_the_batch(film
     expected = torch.softmax(classifier.module(images).double(), dim=1)
     torch.testing.assert_close(together, expected)
     torch.testing.assert_close(train.probabilities(classifier, images, batch_size=3), together, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("model", ["vit_phantom", "densenet_phantom"])
+def test_half_precision_stays_close_and_gives_way_where_it_overflows(model: str, films, trained) -> None:
+    dataset = films(train=8, size=32)
+    classifier = train.load_classifier(trained("finetune", model, dataset, epochs=1))
+    images = train.to_tensor(dataset.images, mean=classifier.mean, std=classifier.std, in_chans=1)
+    with torch.inference_mode():
+        half, single = _half_logits(classifier.module, images), classifier.module(images)
+        assert half.dtype == torch.float32
+        assert not torch.equal(half, single)
+        torch.testing.assert_close(half.softmax(dim=1), single.softmax(dim=1), atol=3e-3, rtol=0)
+        loud = torch.nn.Sequential(classifier.module, torch.nn.Linear(2, 2))
+        torch.nn.init.constant_(loud[1].weight, 1e6)
+        assert torch.equal(_half_logits(loud, images), loud(images))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("model", ["vit_phantom", "densenet_phantom"])
+def test_probabilities_of_a_cuda_device_are_close_to_those_of_the_cpu(model: str, films, trained) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    dataset = films(train=8, size=32)
+    out = trained("finetune", model, dataset, epochs=1)
+    classifier = train.load_classifier(out)
+    images = train.to_tensor(dataset.images, mean=classifier.mean, std=classifier.std, in_chans=1)
+    there = train.probabilities(train.load_classifier(out, device="cuda"), images)
+    torch.testing.assert_close(there.cpu(), train.probabilities(classifier, images), atol=3e-3, rtol=0)
 
 
 def test_probabilities_may_be_used_where_gradients_flow(films, trained) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from study.train.views import Crops, crop, draw_crops, jitter
+from study.train.views import Crops, crop, draw_crops, hide, jitter
 
 
 def crops(x: float, y: float, width: float, height: float, mirrored: bool = False) -> Crops:
@@ -69,3 +69,15 @@ def test_constant_films_stay_constant(size: int) -> None:
     images = torch.full((3, 1, size, size), 0.7)
     windows = draw_crops(3, (0.2, 1.0), flip=True, generator=torch.Generator().manual_seed(2))
     torch.testing.assert_close(crop(images, windows), images)
+
+
+def test_cutout_hides_squares_of_a_grid_up_to_its_share_and_nothing_else() -> None:
+    images = 1 + torch.rand(400, 1, 16, 16)
+    hidden = hide(images, 0.6, torch.Generator().manual_seed(0))
+    gone = hidden == 0
+    assert torch.equal(hidden[~gone], images[~gone])
+    cells = gone.view(400, 8, 2, 8, 2)
+    assert torch.equal(cells.amax(dim=(2, 4)), cells.amin(dim=(2, 4)))
+    shares = gone.float().mean(dim=(1, 2, 3))
+    assert shares.mean().item() == pytest.approx(0.3, abs=0.03)
+    assert shares.min() < 0.1 < 0.5 < shares.max() <= 0.85

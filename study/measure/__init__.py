@@ -6,9 +6,11 @@ batch and shared: the curves of the perturbation engine (`perturb`) and the mode
 image * map (`mask`). A metric computes them itself when a batch does not bring them.
 """
 
+from study.measure.cascade import cascade
+from study.measure.dissection import dissect
 from study.measure.engine import perturb
 from study.measure.masked import mask
 from study.measure.scale import scaled
 from study.measure.score import Scores, score
 
-__all__ = ["Scores", "mask", "perturb", "scaled", "score"]
+__all__ = ["Scores", "cascade", "dissect", "mask", "perturb", "scaled", "score"]

@@ -3,13 +3,17 @@
 import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
-from torch.nn import functional as F
 
 from study.errors import UnsupportedError
 from study.registry import unknown
 
 KERNEL_SIZE = 11
 KERNEL_SIGMA = 5.0
+
+ROAD = "road"
+"""No blank image: what is removed is imputed from what is left (`study.measure.imputation`)."""
+
+BASELINES = ("zero", "mean", "blur", ROAD)
 
 
 def blank(images: Tensor, baseline: str) -> Tensor:
@@ -34,19 +38,31 @@ def blank(images: Tensor, baseline: str) -> Tensor:
     if baseline == "mean":
         return images.mean(dim=(2, 3), keepdim=True).expand_as(images)
     if baseline == "blur":
-        kernel = blur_kernel().to(images)
-        return F.conv2d(
-            images,
-            kernel.expand(images.shape[1], 1, KERNEL_SIZE, KERNEL_SIZE),
-            padding=KERNEL_SIZE // 2,
-            groups=images.shape[1],
-        )
-    raise UnsupportedError(unknown("baseline", baseline, ("zero", "mean", "blur")))
+        return _blurred(_blurred(images, dim=2), dim=3)
+    if baseline == ROAD:
+        raise UnsupportedError("baseline 'road' imputes what is removed and has no blank image; use zero, mean or blur")
+    raise UnsupportedError(unknown("baseline", baseline, BASELINES))
 
 
 def blur_kernel() -> Tensor:
-    """[11, 11] float64, sums to 1: a filtered unit impulse, reflected at the kernel's own border as in RISE."""
+    """[11, 11] float64, sums to 1: the outer product of `_line` with itself."""
+    return torch.outer(_line(), _line())
+
+
+def _line() -> Tensor:
+    """[11] float64, sums to 1: a filtered unit impulse, reflected at the kernel's own border as in RISE."""
     impulse = torch.zeros(KERNEL_SIZE, dtype=torch.float64)
     impulse[KERNEL_SIZE // 2] = 1.0
-    line = torch.from_numpy(gaussian_filter1d(impulse.numpy(), KERNEL_SIGMA))
-    return torch.outer(line, line)
+    return torch.from_numpy(gaussian_filter1d(impulse.numpy(), KERNEL_SIGMA))
+
+
+def _blurred(images: Tensor, *, dim: int) -> Tensor:
+    """Filtered along one axis; sums of shifted images, as a convolution would need ten times the memory."""
+    size, reach = images.shape[dim], KERNEL_SIZE // 2
+    result = torch.zeros_like(images)
+    for shift, weight in enumerate(_line().tolist(), start=-reach):
+        length = size - abs(shift)
+        if length > 0:
+            source = images.narrow(dim, max(shift, 0), length)
+            result.narrow(dim, max(-shift, 0), length).add_(source, alpha=weight)
+    return result

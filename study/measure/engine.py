@@ -3,40 +3,41 @@
 Deleting the k most relevant pixels and inserting the P - k least relevant ones into the blank image
 are the same image, so of the four curves (deletion and insertion, MoRF and LeRF) two are the others
 reversed (metrics reference, section 4), and both orders share their two ends. That leaves 2n images
-for the four curves, where separate runs score 4(n + 1).
+for the four curves, where separate runs score 4(n + 1). Metrics of equal (baseline, steps, tile) share
+their curves through `curves_of`.
 
-Order: pixels by value, all channels of a pixel together, equal values row by row from the top left,
-in MoRF (decreasing) and in LeRF (increasing) alike, so that a tie favours neither order.
+Order: pixels by value, or whole tiles by the sum of their values, all channels of a pixel together, equal values row
+by row from the top left, in MoRF (decreasing) and in LeRF (increasing) alike, so that a tie favours neither order.
 An insertion undoes a deletion of the opposite order and meets equal values in reverse.
 
-References: Petsiuk et al., RISE, BMVC 2018, arXiv:1806.07421; Samek et al., IEEE TNNLS 2017, arXiv:1509.06321.
+References: Petsiuk et al., RISE, BMVC 2018, arXiv:1806.07421; Samek et al., IEEE TNNLS 2017, arXiv:1509.06321;
+Rong et al., ROAD, ICML 2022, arXiv:2202.00449.
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-from study.measure.baselines import blank
-from study.measure.scale import constant, finite
+from study.errors import UnsupportedError
+from study.measure.baselines import BASELINES, ROAD
+from study.measure.orders import ROAD_STEPS, STEPS, Order, grid, road_counts, step_counts
+from study.measure.stream import MAX_BYTES, MAX_ROWS, Plan, probabilities
 from study.records import Curves, ExplainedBatch
-from study.registry import METRICS
+from study.registry import unknown
 
-Order = Literal["morf", "lerf"]
-ORDERS: tuple[Order, Order] = ("morf", "lerf")
-
-MAX_BYTES = 32 * 2**20
-MAX_ROWS = 64
-STEPS: int = METRICS["deletion"].parameters["steps"]
-"""Steps of a curve where nobody says otherwise."""
-
-
-class _Rows(NamedTuple):
-    """Perturbed images to score: the first `replaced` pixels of an order of an image are blank; all [R] int64."""
-
-    images: Tensor
-    orders: Tensor
-    replaced: Tensor
+__all__ = [
+    "MAX_BYTES",
+    "MAX_ROWS",
+    "STEPS",
+    "area",
+    "check_whole",
+    "curves_of",
+    "insertion_curve",
+    "known_curves",
+    "perturb",
+    "step_counts",
+]
 
 
 def perturb(
@@ -45,48 +46,69 @@ def perturb(
     baseline: str,
     steps: int | None = None,
     step_pixels: int | None = None,
-    max_bytes: int = MAX_BYTES,
+    tile: int = 1,
+    max_bytes: int | None = None,
 ) -> Curves:
     """Deletion curves of a batch in both orders; the insertion curves are these reversed.
 
     Args:
         batch: reads `images`, `targets`, `attributions` [B, H, W] (signed, any scale) and `predict`.
-        baseline: `zero`, `mean` or `blur`.
-        steps: number of equal steps (to the pixel); 16 where neither this nor `step_pixels` is given.
+        baseline: `zero`, `mean` or `blur`, which replace what is removed, or `road`, which imputes it.
+        steps: number of equal steps (to the pixel or tile), at most one per pixel or tile. Where neither this
+            nor `step_pixels` is given, 16 (`road`: 10), and one tile per step where tiles are removed.
         step_pixels: pixels per step instead, the last step may be smaller (RISE).
-        max_bytes: bound on the perturbed images that exist at a time.
+        tile: side in pixels of the squares that leave together, from the top left; the last ones are cut.
+        max_bytes: bound on the working memory of the engine, 64 MiB (256 MiB on a CUDA device) unless told.
+            One image is ordered, one perturbed image scored and one channel imputed (110 bytes per pixel) in
+            any case; what `predict` needs, and the result, are not counted.
 
     Returns:
-        Probabilities of the target, [B, n + 1] float64, first the original and last the blank image.
-        NaN where the map is constant or not finite: its pixels have no order, and nothing is scored.
+        Probabilities of the target, [B, n + 1] float64, first of the original and last of the blank image, with
+        the shares of pixels (or tiles) removed. `road` ends one step earlier: nothing would be left to
+        impute from. NaN where the map is not finite, or constant, or all tiles carry equal heat: there is no order,
+        and nothing is scored.
 
     Raises:
         UnsupportedError: an unknown baseline.
-        ValueError: both `steps` and `step_pixels`, or one below 1.
+        ValueError: both `steps` and `step_pixels`, `step_pixels` with tiles, or a number below 1.
     """
-    height, width = batch.attributions.shape[-2:]
-    counts = step_counts(height * width, steps=steps, step_pixels=step_pixels)
-    defined = finite(batch.attributions) & ~constant(batch.attributions)
-    usable = defined.nonzero()[:, 0].cpu()
-    interior = counts[1:-1]
-    per_image = _Rows(
-        images=torch.zeros(2 * len(counts) - 2, dtype=torch.int64),
-        orders=torch.cat((torch.zeros_like(counts), torch.ones_like(interior))),
-        replaced=torch.cat((counts, interior)),
-    )
-    probabilities = _probabilities(batch, _repeated(per_image, usable), baseline=baseline, max_bytes=max_bytes)
-    scores = probabilities.view(len(usable), len(per_image.replaced))
+    if baseline not in BASELINES:
+        raise UnsupportedError(unknown("baseline", baseline, BASELINES))
+    units = _units(batch, tile)
+    counts = _counts(units, baseline, steps=steps, step_pixels=step_pixels, tile=tile)
+    whole = bool(counts[-1] == units)
+    plan = Plan(baseline, tile, (counts, counts[1:-1] if whole else counts[1:]))
+    scores = probabilities(batch, plan, max_bytes=max_bytes)
     morf, between = scores[:, : len(counts)], scores[:, len(counts) :]
-    lerf = torch.cat((morf[:, :1], between, morf[:, -1:]), dim=1)
+    ends = (morf[:, :1], between, morf[:, -1:]) if whole else (morf[:, :1], between)
     return Curves(
-        deletion_morf=_in_place_of_nan(morf, usable, len(batch.images)),
-        deletion_lerf=_in_place_of_nan(lerf, usable, len(batch.images)),
-        fractions=(counts.double() / (height * width)).to(morf.device),
+        deletion_morf=morf,
+        deletion_lerf=torch.cat(ends, dim=1),
+        fractions=(counts.double() / units).to(morf.device),
         baseline=baseline,
+        tile=tile,
     )
 
 
-def insertion_curve(batch: ExplainedBatch, curves: Curves, order: Order, *, max_bytes: int = MAX_BYTES) -> Tensor:
+def curves_of(batch: ExplainedBatch, *, baseline: str, steps: int | None, tile: int = 1) -> Curves:
+    """The batch's curves of these settings where it brings them, else computed; arguments as in `perturb`."""
+    known = known_curves(batch, batch.curves, baseline=baseline, steps=steps, tile=tile)
+    return known if known is not None else perturb(batch, baseline=baseline, steps=steps, tile=tile)
+
+
+def known_curves(
+    batch: ExplainedBatch, curves: Iterable[Curves], *, baseline: str, steps: int | None, tile: int = 1
+) -> Curves | None:
+    """The first of `curves` that `perturb` would have made of this batch with these settings, by whatever model."""
+    units = _units(batch, tile)
+    wanted = _counts(units, baseline, steps=steps, tile=tile)
+    for known in curves:
+        if (known.baseline, known.tile) == (baseline, tile) and torch.equal(_removed(known, units), wanted):
+            return known
+    return None
+
+
+def insertion_curve(batch: ExplainedBatch, curves: Curves, order: Order, *, max_bytes: int | None = None) -> Tensor:
     """Insertion curve of one order, [B, n + 1] float64, from the blank to the original image.
 
     Insertion starts from the other end, so where the steps do not divide the image evenly it stops at
@@ -97,47 +119,32 @@ def insertion_curve(batch: ExplainedBatch, curves: Curves, order: Order, *, max_
         curves: of `perturb`.
         order: which pixels are inserted first.
         max_bytes: as in `perturb`.
+
+    Raises:
+        UnsupportedError: curves that do not reach a blank image (`road`).
     """
+    check_whole(curves)
     opposite = curves.deletion_lerf if order == "morf" else curves.deletion_morf
-    pixels = batch.attributions.shape[-2] * batch.attributions.shape[-1]
-    counts = counts_of(curves, pixels)
-    wanted = pixels - counts
-    missing = wanted[~torch.isin(wanted, counts)]
+    units = _units(batch, curves.tile)
+    counts = _removed(curves, units)
+    wanted = units - counts
+    passed_over = ~torch.isin(wanted, counts)
     known = opposite[:, torch.searchsorted(counts, wanted).clamp(max=len(counts) - 1).to(opposite.device)]
-    if not len(missing):
-        return known
-    usable = opposite[:, 0].isfinite().nonzero()[:, 0].cpu()
-    reverse = ORDERS.index("lerf" if order == "morf" else "morf")
-    per_image = _Rows(torch.zeros_like(missing), torch.full_like(missing, reverse), missing)
-    probabilities = _probabilities(
-        batch, _repeated(per_image, usable), baseline=curves.baseline, max_bytes=max_bytes
-    ).view(len(usable), len(missing))
-    columns = (~torch.isin(wanted, counts)).nonzero()[:, 0].to(known.device)
-    known[usable.to(known.device)[:, None], columns] = probabilities
+    if passed_over.any():
+        missing, none = wanted[passed_over], wanted[:0]
+        plan = Plan(curves.baseline, curves.tile, (none, missing) if order == "morf" else (missing, none))
+        known[:, passed_over.to(known.device)] = probabilities(batch, plan, max_bytes=max_bytes).to(known.device)
     return known
 
 
-def step_counts(pixels: int, *, steps: int | None = None, step_pixels: int | None = None) -> Tensor:
-    """Pixels replaced after each step, [n + 1] int64 from 0 to `pixels`.
+def check_whole(curves: Curves) -> None:
+    """Refuse curves without the blank image at their end.
 
-    Equal `steps` are laid out symmetrically (what is left after k steps was replaced after n - k), so
-    that they serve insertion as well; only the middle of an odd number of pixels cannot be.
+    Raises:
+        UnsupportedError: such curves.
     """
-    if steps is not None and step_pixels is not None:
-        raise ValueError("give steps or step_pixels, not both")
-    size = step_pixels if step_pixels is not None else steps if steps is not None else STEPS
-    if size < 1:
-        raise ValueError(f"a curve needs steps of at least one pixel and at least one step, not {size}")
-    if step_pixels is not None:
-        return torch.tensor([*range(0, pixels, step_pixels), pixels])
-    n = min(size, pixels)
-    first = torch.arange(n + 1) * pixels // n
-    return torch.where(torch.arange(n + 1) * 2 <= n, first, pixels - first.flip(0))
-
-
-def counts_of(curves: Curves, pixels: int) -> Tensor:
-    """`step_counts` that these curves were made with, on the CPU."""
-    return (curves.fractions.cpu() * pixels).round().long()
+    if curves.fractions[-1] != 1:
+        raise UnsupportedError(f"baseline '{curves.baseline}' has no blank image at its end; use zero, mean or blur")
 
 
 def area(curve: Tensor) -> Tensor:
@@ -145,54 +152,20 @@ def area(curve: Tensor) -> Tensor:
     return (curve.sum(dim=1) - (curve[:, 0] + curve[:, -1]) / 2) / (curve.shape[1] - 1)
 
 
-def _repeated(rows: _Rows, images: Tensor) -> _Rows:
-    """The same rows for each of these images, image by image."""
-    n = len(rows.replaced)
-    return _Rows(images.repeat_interleave(n), rows.orders.repeat(len(images)), rows.replaced.repeat(len(images)))
+def _units(batch: ExplainedBatch, tile: int) -> int:
+    """Pixels or tiles of an image."""
+    rows, columns = grid((batch.attributions.shape[-2], batch.attributions.shape[-1]), tile)
+    return rows * columns
 
 
-def _in_place_of_nan(rows: Tensor, usable: Tensor, count: int) -> Tensor:
-    whole = rows.new_full((count, rows.shape[1]), float("nan"))
-    whole[usable.to(rows.device)] = rows
-    return whole
+def _counts(units: int, baseline: str, *, steps: int | None, step_pixels: int | None = None, tile: int = 1) -> Tensor:
+    if tile > 1 and step_pixels is not None:
+        raise ValueError("step_pixels counts single pixels; tiles are removed in equal steps")
+    if steps is None and step_pixels is None:
+        steps = units if tile > 1 else ROAD_STEPS if baseline == ROAD else STEPS
+    return (road_counts if baseline == ROAD else step_counts)(units, steps=steps, step_pixels=step_pixels)
 
 
-def _probabilities(batch: ExplainedBatch, rows: _Rows, *, baseline: str, max_bytes: int) -> Tensor:
-    """[R] float64 probability of the target for each row, streamed through one buffer across images and steps."""
-    images = batch.images
-    with torch.inference_mode():
-        blanks, ranks = blank(images, baseline), _ranks(batch.attributions)
-        size = max(1, min(MAX_ROWS, max_bytes // (images.shape[1:].numel() * images.element_size())))
-        buffer = images.new_empty((min(size, max(len(rows.images), 1)), *images.shape[1:]))
-        scores = [images.new_zeros(0, dtype=torch.float64)]
-        for start in range(0, len(rows.images), size):
-            chunk = _Rows(*(part[start : start + size] for part in rows))
-            perturbed = _fill(buffer[: len(chunk.images)], images, blanks, ranks, chunk)
-            probabilities = batch.predict(perturbed)
-            targets = batch.targets[chunk.images.to(batch.targets.device)].to(probabilities.device)
-            scores.append(probabilities.gather(1, targets[:, None])[:, 0].double().to(images.device))
-    return torch.cat(scores)
-
-
-def _fill(buffer: Tensor, images: Tensor, blanks: Tensor, ranks: Tensor, rows: _Rows) -> Tensor:
-    """Write the perturbed images into `buffer`; one call per image and order, whose steps share their operands."""
-    keys = torch.unique_consecutive(rows.images * len(ORDERS) + rows.orders, return_counts=True)
-    start = 0
-    for key, length in zip(keys[0].tolist(), keys[1].tolist(), strict=True):
-        image, order = divmod(key, len(ORDERS))
-        counts = rows.replaced[start : start + length].to(buffer.device, torch.int32)
-        gone = ranks[order, image] < counts[:, None, None, None]  # [length, 1, H, W]
-        torch.where(gone, blanks[image], images[image], out=buffer[start : start + length])
-        start += length
-    return buffer
-
-
-def _ranks(maps: Tensor) -> Tensor:
-    """[2, B, H, W] int32: place of each pixel in MoRF and in LeRF order."""
-    flat = maps.flatten(1)
-    places = torch.arange(flat.shape[1], dtype=torch.int32, device=maps.device).expand_as(flat)
-    ranks = torch.empty((len(ORDERS), *flat.shape), dtype=torch.int32, device=maps.device)
-    for rank, descending in zip(ranks, (True, False), strict=True):
-        order = flat.sort(dim=1, descending=descending, stable=True).indices
-        rank.scatter_(1, order, places)
-    return ranks.view(len(ORDERS), *maps.shape)
+def _removed(curves: Curves, units: int) -> Tensor:
+    """The numbers of units that these curves were made with, on the CPU."""
+    return (curves.fractions.cpu() * units).round().long()

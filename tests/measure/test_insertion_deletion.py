@@ -7,8 +7,9 @@ import torch
 from measure_toys import Counter, explained
 
 from study.measure import perturb, score
+from study.measure.engine import curves_of
 from study.measure.faithfulness_gap import LEAST_CHANGE, faithfulness_gap
-from study.measure.insertion_deletion import curves, deletion, insertion
+from study.measure.insertion_deletion import deletion, insertion
 from study.records import Curves
 
 CURVES = Curves(
@@ -20,7 +21,7 @@ CURVES = Curves(
 
 
 def batch_with_curves():
-    return replace(explained(torch.rand(4, 2, 2)), curves={"zero": CURVES})
+    return replace(explained(torch.rand(4, 2, 2)), curves=(CURVES,))
 
 
 def test_the_four_areas_come_from_two_curves() -> None:
@@ -53,16 +54,18 @@ def test_the_gap_does_not_change_when_the_model_tolerates_occlusion_twice_as_wel
     )
     batch = batch_with_curves()
     plain = faithfulness_gap(batch, steps=2)
-    shifted = faithfulness_gap(replace(batch, curves={"zero": tolerant}), steps=2)
+    shifted = faithfulness_gap(replace(batch, curves=(tolerant,)), steps=2)
     torch.testing.assert_close(shifted[:2], plain[:2])
-    assert (deletion(replace(batch, curves={"zero": tolerant}), steps=2) > deletion(batch, steps=2))[:3].all()
+    assert (deletion(replace(batch, curves=(tolerant,)), steps=2) > deletion(batch, steps=2))[:3].all()
 
 
 def test_curves_of_another_grid_or_baseline_are_not_mistaken_for_those_asked_for() -> None:
     batch = batch_with_curves()
-    assert curves(batch, "zero", 2) is CURVES
-    assert curves(batch, "zero", 4).deletion_morf.shape == (4, 5)
-    assert curves(batch, "mean", 2).baseline == "mean"
+    assert curves_of(batch, baseline="zero", steps=2) is CURVES
+    assert curves_of(batch, baseline="zero", steps=4).deletion_morf.shape == (4, 5)
+    assert curves_of(batch, baseline="mean", steps=2).baseline == "mean"
+    assert curves_of(batch, baseline="zero", steps=2, tile=2).tile == 2
+    assert curves_of(batch, baseline="road", steps=2).baseline == "road"
 
 
 def test_insertion_of_a_white_image_is_the_area_of_a_straight_line() -> None:
@@ -75,7 +78,7 @@ def test_insertion_of_a_white_image_is_the_area_of_a_straight_line() -> None:
 def test_uneven_steps_are_scored_exactly_where_the_batch_brings_curves() -> None:
     maps = torch.rand(2, 5, 5, generator=torch.Generator().manual_seed(0))
     batch = explained(maps)
-    ready = replace(batch, curves={"zero": perturb(batch, baseline="zero", steps=4)})
+    ready = replace(batch, curves=(perturb(batch, baseline="zero", steps=4),))
     torch.testing.assert_close(insertion(ready, steps=4), insertion(batch, steps=4))
     # A white image: 0, 6, 12, 19 and 25 of 25 pixels are in.
     assert insertion(ready, steps=4).tolist() == pytest.approx([(6 + 12 + 19 + 12.5) / 25 / 4] * 2)

@@ -1,4 +1,4 @@
-"""The `csv` format: a manifest and its images become a dataset."""
+"""The `csv` format: a manifest, its images and perhaps their part masks become a dataset."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from study.data.artifact import Films, finish
 from study.data.collect import Collected, Entry, collect, source_bits, write_images
 from study.data.fingerprint import files_sha256
 from study.data.manifest import Fault, Row, listing
+from study.data.parts import Masks, find, write_parts
 from study.data.reader import Reader
 from study.data.resize import Rule
 from study.data.splits import EXCLUDED, LABELLED, Shares, assign, check_classes, check_leaks, groups
@@ -37,6 +38,7 @@ class Recipe:
     split: Mapping[str, Any]
     resize: Rule
     max_quarantined: float
+    parts: str | None = None
     format: str = "csv"
 
     def manifest_path(self, root: Path) -> Path:
@@ -79,7 +81,8 @@ def prepare(name: str, settings: Mapping[str, Any], *, image_size: int, root: Pa
     """Read the manifest, decode its films, divide them and write the dataset into `out`.
 
     Raises:
-        DataError: the manifest is faulty, splits leak, too many files are broken, or a class is missing.
+        DataError: the manifest is faulty, splits leak, too many files are broken, a class is missing, or a part
+            mask cannot be used.
     """
     recipe = Recipe(**settings)
     source, folder = recipe.manifest_path(root), recipe.images_dir(root)
@@ -88,6 +91,7 @@ def prepare(name: str, settings: Mapping[str, Any], *, image_size: int, root: Pa
     chosen = _chosen(rows, classes, recipe)
     if not chosen:
         raise DataError(f"{source}: no film is left, all {len(rows)} have labels outside the setting `classes`")
+    masks = _masks(rows, recipe, root)
     collected = collect(chosen, folder, image_size=image_size, rule=recipe.resize, out=out)
     _check_broken(collected, folder, recipe.max_quarantined)
     _check_boxes(collected.entries, source)
@@ -95,15 +99,19 @@ def prepare(name: str, settings: Mapping[str, Any], *, image_size: int, root: Pa
     if not divided.kept:
         raise DataError(f"{source}: no film is left; unlabelled films that belong to val or test are not used")
     facts = {**_facts(divided, recipe), "left_out": _left_out(divided, len(rows) - len(chosen))}
+    if masks is not None:
+        kept = [divided.entries[k] for k in divided.kept]
+        facts["parts"] = write_parts(masks, kept, image_size=image_size, rule=recipe.resize, out=out)
     write_images(collected.entries, divided.kept, out)
-    finish(_films(divided, collected, classes, facts), name=name, out=out)
+    films = _films(divided, collected, classes, facts)
+    finish(films if masks is None else replace(films, part_names=masks.names), name=name, out=out)
 
 
 def digest(settings: Mapping[str, Any], *, root: Path) -> str:
-    """`sha256:` of the manifest's rows and of the bytes of its files, in the order of the images' names.
+    """`sha256:` of the manifest's rows and of the bytes of its files and masks, in the order of the images' names.
 
     Raises:
-        DataError: the manifest is faulty.
+        DataError: the manifest is faulty, or the masks' names are.
     """
     recipe = Recipe(**settings)
     rows, folder = manifest.read(recipe.manifest_path(root)), recipe.images_dir(root)
@@ -111,10 +119,16 @@ def digest(settings: Mapping[str, Any], *, root: Path) -> str:
     for row, content in zip(rows, files_sha256([folder / row.image for row in rows]), strict=True):
         entry = [row.image, row.label, row.split, row.patient, row.boxes, content]
         total.update(json.dumps(entry).encode() + b"\n")
+    if (masks := _masks(rows, recipe, root)) is not None:
+        total.update(json.dumps([masks.names, masks.contents()]).encode() + b"\n")
     return f"sha256:{total.hexdigest()}"
 
 
 CSV = Reader(prepare, digest)
+
+
+def _masks(rows: Sequence[Row], recipe: Recipe, root: Path) -> Masks | None:
+    return None if recipe.parts is None else find(root / recipe.parts, [row.image for row in rows])
 
 
 def _classes(rows: Sequence[Row], recipe: Recipe, source: Path) -> tuple[str, ...]:

@@ -75,6 +75,30 @@ def decode(content: bytes) -> Decoded:
         return _deep(image, note) if deep else Decoded(_grey(image), note=note)
 
 
+def decode_mask(content: bytes) -> NDArray[np.bool_]:
+    """[H, W] bool, upright: True wherever a pixel of the image is neither black nor wholly transparent.
+
+    Palettes count by their colours, as a viewer shows them.
+
+    Raises:
+        Unreadable: empty, truncated, no image, too large or with several pages.
+    """
+    if not content:
+        raise Unreadable("the file is empty")
+    with _reasons():
+        image: Image.Image = Image.open(io.BytesIO(content))
+        if (pages := getattr(image, "n_frames", 1)) > 1:
+            raise Unreadable(f"has {pages} pages; a mask has one")
+        image = ImageOps.exif_transpose(image)
+        if image.mode not in ("1", "L", "LA", "RGB", "RGBA", *DEEP_MODES):
+            image = image.convert("RGBA")
+        values = np.asarray(image) != 0
+        if values.ndim == 2:
+            return np.asarray(values)
+        colours = len(image.getbands()) - image.mode.endswith("A")
+        return np.asarray(values[..., :colours].any(axis=2) & values[..., colours:].all(axis=2))
+
+
 def is_deep(path: Path) -> bool:
     """Whether the file holds more than 8 bits; False where it cannot be opened."""
     try:

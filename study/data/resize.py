@@ -1,4 +1,4 @@
-"""Films of any shape into a square, and their boxes with them."""
+"""Films of any shape into a square, and their boxes and masks with them."""
 
 from __future__ import annotations
 
@@ -59,6 +59,18 @@ class Placement:
         edges[:, :2] = np.minimum(edges[:, :2], last - 1)
         edges[:, 2:] = np.maximum(edges[:, 2:], edges[:, :2] + 1)
         return np.asarray(edges, dtype=np.int32)
+
+    def mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A mask of the film [height, width] as one of the square, [size, size], False around the film.
+
+        Every pixel of the resized film takes the mask's value at its centre.
+        """
+        square = np.zeros((self.size, self.size), dtype=np.bool_)
+        rows = (np.arange(self.new_height) * 2 + 1) * self.height // (2 * self.new_height)
+        columns = (np.arange(self.new_width) * 2 + 1) * self.width // (2 * self.new_width)
+        inside = (slice(self.top, self.top + self.new_height), slice(self.left, self.left + self.new_width))
+        square[inside] = mask[np.ix_(rows, columns)]
+        return square
 
     def outside(self, boxes: Sequence[Sequence[float]]) -> list[Sequence[float]]:
         """Boxes that do not touch the film at all."""

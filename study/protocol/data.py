@@ -62,13 +62,15 @@ class Split(BaseModel):
 class CsvSettings(DataSettings):
     """A manifest with the columns image, label, split, patient_id, boxes, and its images."""
 
-    paths: ClassVar[tuple[str, ...]] = ("manifest", "images")
+    paths: ClassVar[tuple[str, ...]] = ("manifest", "images", "parts")
 
     format: Literal["csv"] = "csv"
     manifest: str
     """The CSV file, or the folder that holds `manifest.csv`."""
     images: str | None = None
     """The folder of the images; default: `images/` beside the manifest, else the manifest's own."""
+    parts: str | None = None
+    """A folder of part masks, for concepts: `<parts>/<concept>/<image without suffix>.png`, not black = the concept."""
     classes: tuple[str, ...] | None = None
     """Labels to use, in this order; default: all, sorted."""
     others: Literal["drop", "unlabelled"] = "drop"

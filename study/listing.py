@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from study.registry import ATTRIBUTIONS, FORMATS, MASKINGS, METRICS, MODELS, RUN_METRICS, TRAININGS
+from study.registry import ATTRIBUTIONS, FORMATS, MASKINGS, METRICS, MODELS, RUN_METRICS, TRAININGS, Metric
 
-_DIRECTION = {True: "higher is better", False: "lower is better", None: "neither"}
+_DIRECTION = {True: "higher", False: "lower", None: "neither"}
+_NEEDS = {"boxes": "boxes", "cross": "several arms"}
 
 
 def tables() -> Iterator[Table]:
@@ -16,8 +17,11 @@ def tables() -> Iterator[Table]:
     yield _metrics()
     yield _table(
         "attributions (explain:)",
-        ("name", "title", "model families", ""),
-        [(name, e.title, ", ".join(e.families), "control" if e.control else "") for name, e in ATTRIBUTIONS.items()],
+        ("name", "title", "models", "settings", ""),
+        [
+            (name, e.title, ", ".join(e.architectures or e.families), ", ".join(e.parameters), "control" * e.control)
+            for name, e in ATTRIBUTIONS.items()
+        ],
     )
     yield _table(
         "training stages (arms:)",
@@ -33,13 +37,18 @@ def tables() -> Iterator[Table]:
 
 def _metrics() -> Table:
     rows = [
-        (name, entry.title, _DIRECTION[entry.higher_is_better], "boxes" if "boxes" in entry.needs else "")
+        (name, entry.title, _DIRECTION[entry.higher_is_better], _needs(entry), ", ".join(entry.parameters))
         for name, entry in METRICS.items()
     ]
     rows += [
-        (name, facts.title, _DIRECTION[facts.higher_is_better], "always there") for name, facts in RUN_METRICS.items()
+        (name, facts.title, _DIRECTION[facts.higher_is_better], "always there", "")
+        for name, facts in RUN_METRICS.items()
     ]
-    return _table("metrics (measure:)", ("name", "title", "direction", "needs"), rows)
+    return _table("metrics (measure:)", ("name", "title", "better", "needs", "settings"), rows)
+
+
+def _needs(entry: Metric) -> str:
+    return ", ".join(words for need, words in _NEEDS.items() if need in entry.needs)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -204,8 +204,9 @@ def summary(snapshot: Snapshot) -> str:
 def title(job: Job, plan: Plan) -> str:
     """What a finished job was: its last training stage with the arms that need it, or the run that was evaluated."""
     last = plan.stages[job.stages[-1]]
-    if last.kind in ("predict", "explain", "perturb", "mask", "measure"):
-        return f"evaluation of {', '.join(job.runs)}"
+    if last.kind in ("predict", "explain", "perturb", "mask", "cascade", "dissect", "measure"):
+        runs = ", ".join(job.runs)
+        return f"maps of {runs} on other models" if job.job_id.startswith("cross-") else f"evaluation of {runs}"
     arms = dict.fromkeys(run.arm for run in plan.runs if run.run_id in job.runs)
     label = last.label or f"{last.kind} {last.key[:6]}"
     return f"{label} ({', '.join(arms)})" if arms and last.kind != "data" else label

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,8 @@ class Lane:
         """Do a job's stages in order until one does not end well."""
         made: list[str] = []
         found: list[str] = []
-        for stage in work.stages:
-            state, reason = self._stage(stage, work.study)
+        for place, stage in enumerate(work.stages):
+            state, reason = self._stage(stage, work.study, work.stages[place + 1 :])
             if state == "found":
                 found.append(stage.key)
             elif state == "done":
@@ -60,7 +60,7 @@ class Lane:
                 return JobResult(work.job_id, _JOB_STATES[state], stage.key, reason, tuple(made), tuple(found))
         return JobResult(work.job_id, "done", made=tuple(made), found=tuple(found))
 
-    def _stage(self, stage: Stage, study: str) -> tuple[str, str]:
+    def _stage(self, stage: Stage, study: str, later: Sequence[Stage]) -> tuple[str, str]:
         """How one stage ended (an `EndState`, `found`, `blocked` or `deferred`), and why."""
         try:
             if self.store.held(stage):
@@ -76,18 +76,19 @@ class Lane:
                 return "deferred", f"{holder or 'another process'} works on it"
             try:
                 # Between our first look and the lease somebody may have published.
-                return ("found", "") if self.store.held(stage) else self._attempt(stage, lease)
+                return ("found", "") if self.store.held(stage) else self._attempt(stage, lease, later)
             finally:
                 lease.release()
         except StoreError as error:
             return "store", str(error)
 
-    def _attempt(self, stage: Stage, lease: Lease) -> tuple[str, str]:
+    def _attempt(self, stage: Stage, lease: Lease, later: Sequence[Stage]) -> tuple[str, str]:
         attempt = self.store.attempt(stage, lease)
         self.started(attempt)
         began = time.monotonic()
         with lease.beating() as lost:
-            state, reason = self._work(stage, attempt, stop=lambda: self.stop() or lost.is_set())
+            siblings = [other for other in later if not self.store.has(other.key)]
+            state, reason = self._work(stage, attempt, siblings, stop=lambda: self.stop() or lost.is_set())
             seconds = time.monotonic() - began
             if state == "done":
                 state = self.store.publish(stage, attempt, lease, seconds=seconds)
@@ -98,14 +99,16 @@ class Lane:
             return "found", ""
         return state, reason
 
-    def _work(self, stage: Stage, attempt: Attempt, stop: Callable[[], bool]) -> tuple[EndState, str]:
+    def _work(
+        self, stage: Stage, attempt: Attempt, siblings: Sequence[Stage], *, stop: Callable[[], bool]
+    ) -> tuple[EndState, str]:
         """Call the executor; its exception becomes a state, a line, and a traceback in the log."""
         with captured(attempt.log, whole_process=self.own_process):
             try:
                 execute = _resolve(self.executor)
                 inputs = {role: self.store.folder(key) for role, key in stage.parents.items()}
                 context = AttemptContext(self.store, stage.key, attempt, stop=stop)
-                execute(stage, inputs=inputs, out=attempt.out, context=context, root=self.root)
+                execute(stage, inputs=inputs, out=attempt.out, context=context, root=self.root, siblings=siblings)
             except Stopped:
                 return "stopped", "stopped, goes on from its checkpoint"
             except (Exception, SystemExit) as error:

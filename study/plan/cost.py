@@ -19,6 +19,8 @@ _PER_FILM_S: Mapping[str, float] = {
     "explain": 0.01,
     "perturb": 0.03,
     "mask": 0.01,
+    "cascade": 0.1,
+    "dissect": 0.01,
     "measure": 0.002,
     "mae": 0.0013,
     "rotation": 0.0025,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from study.plan import recipes
@@ -23,9 +24,8 @@ def expand(protocol: Protocol, digests: Mapping[str, str]) -> Plan:
         KeyError: a dataset that is used has no digest.
     """
     graph = _Graph(protocol, digests)
-    runs = tuple(
-        graph.run(arm, model, seed) for seed in protocol.seeds for model in protocol.models for arm in protocol.arms
-    )
+    own = [graph.run(arm, model, seed) for seed in protocol.seeds for model in protocol.models for arm in protocol.arms]
+    runs = tuple(graph.crossed(run, own) for run in own)
     return Plan(protocol.study, graph.stages, runs, jobs_of(graph.stages, runs))
 
 
@@ -74,35 +74,105 @@ class _Graph:
 
     def _evaluation(self, run_id: str, seed: int, parents: Mapping[str, str]) -> dict[str, Any]:
         """Maps, curves and scores of one classifier, as the fields of a `Run`."""
-        explain: dict[str, str] = {}
-        perturb: dict[str, str] = {}
-        mask: dict[str, str] = {}
-        measure: dict[tuple[str, str], str] = {}
+        found: dict[str, Any] = {"explain": {}, "perturb": {}, "mask": {}, "cascade": {}, "measure": {}}
         shared: dict[str, Any] = {"seed": seed, "target_class": self.protocol.target_class}
         for method in self.protocol.explain:
             what = f"{method.label} of {run_id}"
             recipe = recipes.explain(method, **shared, parents=parents)
-            explain[method.label] = self._stage(recipe, f"maps by {what}")
-            above = {**parents, "explain": explain[method.label]}
+            found["explain"][method.label] = self._stage(recipe, f"maps by {what}")
+            above = {**parents, "explain": found["explain"][method.label]}
             for metric in self.protocol.measure:
-                inputs = dict(above)
-                if "curves" in METRICS[metric.name].needs:
-                    recipe = recipes.perturb(method, metric, **shared, parents=above)
-                    inputs["perturb"] = self._stage(recipe, f"curves of {what}")
-                    perturb.setdefault(method.label, inputs["perturb"])
-                if "masked" in METRICS[metric.name].needs:
-                    inputs["mask"] = self._stage(recipes.mask(method, **shared, parents=above), f"masked by {what}")
-                    mask[method.label] = inputs["mask"]
-                measure[method.label, metric.label] = self._measure(method, metric, inputs, f"{metric.label} on {what}")
-        return {"explain": explain, "perturb": perturb, "mask": mask, "measure": measure}
+                needs = METRICS[metric.name].needs
+                if "cross" in needs:
+                    continue
+                inputs = {**above, **self._shared_inputs(method, metric, above, what)}
+                for name in ("perturb", "mask", "cascade"):
+                    if name in inputs and (name != "perturb" or _is_plain(self.stages[inputs[name]])):
+                        found[name].setdefault(method.label, inputs[name])
+                recipe = recipes.measure(method, metric, **shared, parents=inputs)
+                found["measure"][method.label, metric.label] = self._stage(recipe, f"{metric.label} on {what}")
+        if self.protocol.concepts:
+            found["dissect"] = self._stage(recipes.dissect(self.protocol.concepts, parents), f"concepts of {run_id}")
+        return found
 
-    def _measure(self, method: Chosen, metric: Chosen, parents: Mapping[str, str], label: str) -> str:
-        seed = int(self.stages[parents["explain"]].recipe["seed"])
-        recipe = recipes.measure(method, metric, seed=seed, target_class=self.protocol.target_class, parents=parents)
-        return self._stage(recipe, label)
+    def _shared_inputs(self, method: Chosen, metric: Chosen, above: Mapping[str, str], what: str) -> dict[str, str]:
+        """What the metric needs computed before, role -> key."""
+        seed = int(self.stages[above["explain"]].recipe["seed"])
+        shared: dict[str, Any] = {"seed": seed, "target_class": self.protocol.target_class, "parents": above}
+        needs = METRICS[metric.name].needs
+        inputs = {}
+        if "curves" in needs:
+            inputs["perturb"] = self._stage(recipes.perturb(method, metric, **shared), f"curves of {what}")
+        if "masked" in needs:
+            inputs["mask"] = self._stage(recipes.mask(method, **shared), f"masked by {what}")
+        if "cascade" in needs:
+            inputs["cascade"] = self._stage(recipes.cascade(method, **shared), f"random weights under {what}")
+        return inputs
+
+    def crossed(self, run: Run, runs: Sequence[Run]) -> Run:
+        """The run with its maps scored on the models that other arms have for the same seed."""
+        judges = {other.arm: other for other in runs if (other.model, other.seed) == (run.model, run.seed)}
+        cross: dict[tuple[str, str, str], str] = {}
+        measure = dict(run.measure)
+        crossing: dict[str, None] = {}
+        for method in self.protocol.explain:
+            for metric in self.protocol.measure:
+                if "cross" not in METRICS[metric.name].needs:
+                    continue
+                for arm in evaluators(metric, run.arm, self.protocol.arms):
+                    key = self._curves_on(judges[arm], run, method, metric)
+                    cross[method.label, metric.label, arm] = key
+                    crossing |= {key: None} if arm != run.arm else {}
+                key = self._cross_measure(run, method, metric, cross)
+                measure[method.label, metric.label] = key
+                crossing[key] = None
+        return replace(run, cross=cross, measure=measure, crossing=tuple(crossing)) if cross else run
+
+    def _curves_on(self, judge: Run, run: Run, method: Chosen, metric: Chosen) -> str:
+        """Key of the curves that the judge's classifier gives to this run's maps."""
+        parents = {
+            "classifier": judge.training[-1],
+            "data": self.stages[run.predict].parents["data"],
+            "explain": run.explain[method.label],
+        }
+        recipe = recipes.perturb(
+            method, metric, seed=run.seed, target_class=self.protocol.target_class, parents=parents
+        )
+        return self._stage(recipe, f"curves of {method.label} of {run.run_id} on {judge.run_id}")
+
+    def _cross_measure(
+        self, run: Run, method: Chosen, metric: Chosen, cross: Mapping[tuple[str, str, str], str]
+    ) -> str:
+        keys = [
+            key
+            for (attribution, label, _), key in cross.items()
+            if (attribution, label) == (method.label, metric.label)
+        ]
+        parents = {**self.stages[run.predict].parents, "explain": run.explain[method.label]}
+        parents |= {f"cross{place}": key for place, key in enumerate(keys)}
+        recipe = recipes.measure(
+            method, metric, seed=run.seed, target_class=self.protocol.target_class, parents=parents
+        )
+        return self._stage(recipe, f"{metric.label} on {method.label} of {run.run_id}")
 
     def _stage(self, recipe: Mapping[str, Any], label: str, places: Mapping[str, str | None] | None = None) -> str:
         key = key_of(recipe)
         if key not in self.stages:
             self.stages[key] = Stage(key, recipe["kind"], recipe, recipe.get("parents", {}), label, places or {})
         return key
+
+
+def evaluators(metric: Chosen, arm: str, arms: Iterable[str]) -> list[str]:
+    """The arms whose models judge the maps of `arm`: all others, all, or those that the protocol names."""
+    asked = metric.settings["evaluators"]
+    if asked == "others":
+        return [other for other in arms if other != arm]
+    if asked == "all":
+        return list(arms)
+    return [asked] if isinstance(asked, str) else list(asked)
+
+
+def _is_plain(stage: Stage) -> bool:
+    """Whether the curves replace single pixels by a value: those are what the report draws."""
+    settings = stage.recipe["settings"]
+    return bool(settings.get("tile", 1) == 1 and settings["baseline"] != "road")

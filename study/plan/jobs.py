@@ -23,9 +23,10 @@ def jobs_of(stages: Mapping[str, Stage], runs: Sequence[Run]) -> tuple[Job, ...]
 
     A dataset is a job. A training stage is a job together with the stages that only it leads
     to, up to the next one whose result several chains need. The evaluation of a classifier is
-    a job. Parents always stand before their children, because their remaining work is longer.
+    a job, and so is what its maps are worth on the models of other arms: were that part of the
+    evaluations, they would wait for each other. Parents always stand before their children, because their remaining work is longer.
     """
-    drafts = [*_data(stages, runs), *_trainings(stages, runs), *_evaluations(stages, runs)]
+    drafts = [*_data(stages, runs), *_trainings(stages, runs), *_evaluations(stages, runs), *_crossings(runs)]
     owner = {key: draft.job_id for draft in drafts for key in draft.stages}
     after = {draft.job_id: _after(draft, stages, owner) for draft in drafts}
     left = _work_left(drafts, after, stages)
@@ -65,12 +66,25 @@ def _trainings(stages: Mapping[str, Stage], runs: Sequence[Run]) -> list[_Draft]
 def _evaluations(stages: Mapping[str, Stage], runs: Sequence[Run]) -> list[_Draft]:
     """One per classifier; runs with equal recipes share it."""
     drafts: dict[str, _Draft] = {}
+    elsewhere = {key for run in runs for key in run.crossing}
     for run in runs:
         if run.training[-1] in drafts:
             drafts[run.training[-1]].runs.append(run.run_id)
             continue
         mine = [key for key, stage in stages.items() if stage.parents.get("classifier") == run.training[-1]]
-        drafts[run.training[-1]] = _Draft(f"evaluate-{run.run_id}", mine, [run.run_id])
+        kept = [key for key in mine if key not in elsewhere]
+        drafts[run.training[-1]] = _Draft(f"evaluate-{run.run_id}", kept, [run.run_id])
+    return list(drafts.values())
+
+
+def _crossings(runs: Sequence[Run]) -> list[_Draft]:
+    """One per run whose maps are scored on models of other arms."""
+    drafts: dict[tuple[str, ...], _Draft] = {}
+    for run in runs:
+        if run.crossing in drafts:
+            drafts[run.crossing].runs.append(run.run_id)
+        elif run.crossing:
+            drafts[run.crossing] = _Draft(f"cross-{run.run_id}", list(run.crossing), [run.run_id])
     return list(drafts.values())
 
 
@@ -84,7 +98,7 @@ def _work_left(
 ) -> dict[str, float]:
     """Guessed seconds from the start of each job to the end of everything that waits for it."""
     left: dict[str, float] = {}
-    for draft in reversed(drafts):  # data, trainings (parents first), evaluations: children come later
+    for draft in reversed(drafts):  # data, trainings (parents first), evaluations, crossings: children come later
         own = sum(guess_s(stages[key], stages) for key in draft.stages)
         below = [left[child] for child in left if draft.job_id in after[child]]
         left[draft.job_id] = own + max(below, default=0.0)

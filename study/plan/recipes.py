@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.protocol.data import DataSettings
-from study.protocol.schema import ChainStage, Chosen
+from study.protocol.schema import ChainStage, Chosen, ConceptSettings
 from study.registry import ATTRIBUTIONS, FORMATS, METRICS, STEP_VERSIONS, TRAININGS
 
 Recipe = dict[str, Any]
 Parents = Mapping[str, str]
 
-SCHEMA = 1
-CURVE_SETTINGS = ("baseline", "steps")
+SCHEMA = 2
+CURVE_SETTINGS = ("baseline", "steps", "tile")
 
 
 def data(settings: DataSettings, *, image_size: int, digest: str) -> Recipe:
@@ -55,7 +55,8 @@ def explain(attribution: Chosen, *, seed: int, target_class: str, parents: Paren
 
 def perturb(attribution: Chosen, metric: Chosen, *, seed: int, target_class: str, parents: Parents) -> Recipe:
     """The perturbation curves that `metric` and its like read."""
-    settings = {name: metric.settings[name] for name in CURVE_SETTINGS}
+    asked = {name: metric.settings[name] for name in CURVE_SETTINGS if name in metric.settings}
+    settings = {**METRICS[metric.name].curve, **asked}
     maps = _maps(attribution, seed, target_class)
     return _recipe("perturb", STEP_VERSIONS["perturb"], settings=settings, parents=parents, **maps)
 
@@ -63,6 +64,16 @@ def perturb(attribution: Chosen, metric: Chosen, *, seed: int, target_class: str
 def mask(attribution: Chosen, *, seed: int, target_class: str, parents: Parents) -> Recipe:
     """What the classifier says of the films masked by their maps."""
     return _recipe("mask", STEP_VERSIONS["mask"], parents=parents, **_maps(attribution, seed, target_class))
+
+
+def cascade(attribution: Chosen, *, seed: int, target_class: str, parents: Parents) -> Recipe:
+    """How alike one method's maps stay while the classifier's weights are redrawn."""
+    return _recipe("cascade", STEP_VERSIONS["cascade"], parents=parents, **_maps(attribution, seed, target_class))
+
+
+def dissect(settings: ConceptSettings, parents: Parents) -> Recipe:
+    """Which units of the classifier answer to which parts of the films."""
+    return _recipe("dissect", STEP_VERSIONS["dissect"], settings=settings.model_dump(mode="json"), parents=parents)
 
 
 def measure(attribution: Chosen, metric: Chosen, *, seed: int, target_class: str, parents: Parents) -> Recipe:

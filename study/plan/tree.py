@@ -56,7 +56,8 @@ def _arm(branch: Tree, arm: str, plan: Plan, protocol: Protocol, done: set[str])
 
 
 def _scores(run: Run) -> tuple[str, ...]:
-    return (*run.perturb.values(), *run.mask.values(), *run.measure.values())
+    shared = (*run.perturb.values(), *run.mask.values(), *run.cascade.values(), *run.cross.values())
+    return (*shared, *((run.dissect,) if run.dissect else ()), *run.measure.values())
 
 
 def _words(stage: ChainStage, target: str) -> str:

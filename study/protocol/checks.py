@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from study.protocol.data import CsvSettings, DataSettings, PhantomSettings
+from study.protocol.methods import check_methods
 from study.protocol.models import check_models, grid
 from study.protocol.problems import Ledger
-from study.protocol.schema import ChainStage, Chosen
+from study.protocol.schema import ChainStage, Chosen, Primary
 from study.protocol.stages import MaeSettings
 from study.protocol.yamltree import Location
 from study.registry import ATTRIBUTIONS, MASKINGS, METRICS, TRAININGS, Registry, model_family, unknown
@@ -31,7 +32,7 @@ def check_everything(parsed: Parsed, ledger: Ledger, root: Path) -> None:
     _twins(parsed, ledger)
     check_models(parsed, ledger)
     _maskings(parsed, ledger)
-    _families(parsed, ledger)
+    check_methods(parsed, ledger, _stages(parsed))
     _analysis(parsed, ledger)
     _arm_names(parsed, ledger)
     _files(parsed, ledger, root)
@@ -184,36 +185,30 @@ def _maskings(parsed: Parsed, ledger: Ledger) -> None:
                 ledger.add((*place, "mask_ratio"), f"{text}, and at least one must be hidden and one visible")
 
 
-def _families(parsed: Parsed, ledger: Ledger) -> None:
-    """Attributions and stages work on every model."""
-    families = {model: model_family(model) for model in parsed.get("models", ())}
-    entries: list[tuple[Location, str, tuple[str, ...]]] = [
-        (("explain", i), chosen.name, ATTRIBUTIONS[chosen.name].families)
-        for i, chosen in enumerate(parsed.get("explain", ()))
-    ]
-    entries += [(place, stage.kind, TRAININGS[stage.kind].families) for place, stage in _stages(parsed)]
-    for place, name, supported in entries:
-        for model, family in families.items():
-            if family is not None and family not in supported:
-                ledger.add(place, f"'{name}' does not work on {model} ({family}); it supports: {', '.join(supported)}")
-
-
 def _analysis(parsed: Parsed, ledger: Ledger) -> None:
     """The primary cell is measured and can be interpreted; margins are for what is measured."""
     analysis = parsed.get("analysis")
     if analysis is None:
         return
-    name, place = analysis.primary.attribution, ("analysis", "primary", "attribution")
-    explained = _asked(name, "explain", ATTRIBUTIONS, place=place, parsed=parsed, ledger=ledger)
-    if any(ATTRIBUTIONS[entry.name].control for entry in explained):
-        ledger.add(place, f"'{name}' is a control and explains nothing; choose another attribution")
-    name, place = analysis.primary.metric, ("analysis", "primary", "metric")
-    measured = _asked(name, "measure", METRICS, place=place, parsed=parsed, ledger=ledger)
-    if any(METRICS[entry.name].higher_is_better is None for entry in measured):
-        ledger.add(place, f"'{name}' has no better direction and cannot be primary")
+    if analysis.primary is None:
+        if len(parsed.get("arms", ())) > 1 and not ledger.has_below(("analysis", "primary")):
+            ledger.add(("analysis", "primary"), "is required and not given; which attribution and metric decide?")
+    else:
+        _primary(analysis.primary, parsed, ledger, compare_controls=analysis.compare_controls)
     for name in analysis.margins:
         if name != "auc":
             _asked(name, "measure", METRICS, place=("analysis", "margins", name), parsed=parsed, ledger=ledger)
+
+
+def _primary(primary: Primary, parsed: Parsed, ledger: Ledger, *, compare_controls: bool) -> None:
+    name, place = primary.attribution, ("analysis", "primary", "attribution")
+    explained = _asked(name, "explain", ATTRIBUTIONS, place=place, parsed=parsed, ledger=ledger)
+    if any(ATTRIBUTIONS[entry.name].control for entry in explained) and not compare_controls:
+        ledger.add(place, f"'{name}' is a control and explains nothing; choose another attribution")
+    name, place = primary.metric, ("analysis", "primary", "metric")
+    measured = _asked(name, "measure", METRICS, place=place, parsed=parsed, ledger=ledger)
+    if any(METRICS[entry.name].higher_is_better is None for entry in measured):
+        ledger.add(place, f"'{name}' has no better direction and cannot be primary")
 
 
 def _asked(
@@ -240,8 +235,9 @@ def _arm_names(parsed: Parsed, ledger: Ledger) -> None:
     if reference is not None and reference not in arms:
         ledger.add(("reference",), unknown("arm", reference, arms))
     contrasts = analysis.contrasts if analysis is not None else ()
-    if not contrasts and len(arms) < 2:
-        ledger.add(("arms",), "there is one arm only; a comparison needs a second one")
+    explained = [chosen for chosen in parsed.get("explain", ()) if not ATTRIBUTIONS[chosen.name].control]
+    if len(arms) < 2 and (contrasts or len(explained) < 2):
+        ledger.add(("arms",), "there is one arm only; a comparison needs a second one, or a second attribution")
     pairs: list[tuple[str, str]] = []
     for i, contrast in enumerate(contrasts):
         place = ("analysis", "contrasts", i)

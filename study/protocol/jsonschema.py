@@ -36,6 +36,7 @@ _TEXTS: Mapping[str, str] = {
     "target_class": "The class that maps explain: the film's label, or what the model predicts.",
     "explain": "Attribution methods; the ones called control_... are yardsticks.",
     "measure": "Metrics of the maps.",
+    "concepts": "Network dissection: how many parts of the films single units answer to; needs part masks.",
     "analysis": "What is tested; fixed before results are seen, later changes are reported.",
     "report": "How the report looks.",
     "dispatch": "Where the work is done; cannot change a number.",
@@ -94,7 +95,8 @@ def _stages(definitions: Schema) -> Schema:
 def _choice(table: Registry[Any], noun: str) -> Schema:
     """A list of registered names, each bare or with its parameters."""
     settings = {name: _parameters(entry) for name, entry in table.items()}
-    entry = _name_or_settings(settings, {name: line.title for name, line in table.items()})
+    titles = {name: line.title for name, line in table.items()} | {"all": f"every {noun} that fits"}
+    entry = _name_or_settings(settings, titles)
     return {"type": "array", "minItems": 1, "title": f"list of {noun}s", "items": entry}
 
 
@@ -109,7 +111,7 @@ def _name_or_settings(settings: Mapping[str, Schema], titles: Mapping[str, str])
         }
         for name, schema in settings.items()
     ]
-    bare = [{"const": name, "title": titles[name]} for name in settings]
+    bare = [{"const": name, "title": titles[name]} for name in titles]
     return {"anyOf": [*bare, *named]}
 
 

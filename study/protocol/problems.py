@@ -49,6 +49,8 @@ class Ledger:
         self._origins = origins
         self._problems = list(tree.problems)
         self._places: set[Location] = set()
+        self.entries: dict[tuple[str, str], int] = {}
+        """List and label -> index of the entry that asks for it; one `all` asks for many."""
 
     def add(self, location: Location, message: str) -> None:
         """Note a problem at this place, or at the nearest place above it that the file has."""

@@ -15,7 +15,18 @@ from study.protocol.overrides import apply
 from study.protocol.problems import Ledger, not_allowed, shown
 from study.protocol.schema import AnalysisSettings, ChainStage, Chosen, Fields, Name, Primary, Protocol
 from study.protocol.yamltree import Location, parse
-from study.registry import ATTRIBUTIONS, FORMATS, METRICS, TRAININGS, Attribution, Metric, Registry, unknown
+from study.registry import (
+    ATTRIBUTIONS,
+    FORMATS,
+    METRICS,
+    TRAININGS,
+    Attribution,
+    Metric,
+    Registry,
+    architecture,
+    model_family,
+    unknown,
+)
 
 Parsed = dict[str, Any]
 """Fields of a protocol that could be read; what had a problem is absent."""
@@ -41,6 +52,7 @@ def read(path: Path, overrides: Mapping[str, Any] | None = None) -> Protocol:
     check_everything(parsed, ledger, root)
     ledger.raise_if_any()
     parsed["analysis"] = _labelled(parsed)
+    parsed |= _companions(parsed["explain"], parsed["measure"])
     parsed["title"] = parsed["title"] or parsed["study"].replace("_", " ")
     return Protocol(**parsed, source=path, root=root)
 
@@ -50,8 +62,8 @@ def _fields(written: Mapping[str, Any], ledger: Ledger) -> Parsed:
     named: Mapping[str, Callable[[Any, Ledger], Any]] = {
         "data": _data,
         "arms": _arms,
-        "explain": lambda value, ledger: _chosen(value, "explain", ATTRIBUTIONS, ledger),
-        "measure": lambda value, ledger: _chosen(value, "measure", METRICS, ledger),
+        "explain": lambda value, ledger: _chosen(value, "explain", ATTRIBUTIONS, _explainable(written), ledger),
+        "measure": lambda value, ledger: _chosen(value, "measure", METRICS, _measurable(written), ledger),
     }
     known = [*Fields.model_fields, *named]
     parsed: Parsed = {}
@@ -140,13 +152,34 @@ def _stage(entry: Any, place: Location, ledger: Ledger) -> ChainStage | None:
     return ChainStage(kind=name, settings=checked) if checked is not None else None
 
 
-def _chosen(value: Any, key: str, table: Registry[Any], ledger: Ledger) -> tuple[Chosen, ...] | None:
-    """The entries of `explain` or `measure` that could be read."""
+def _explainable(written: Mapping[str, Any]) -> list[str]:
+    """What `all` means under `explain`: the methods, controls included, that are defined for every model."""
+    models = [name for name in written.get("models") or () if isinstance(name, str) and model_family(name)]
+    return [
+        name
+        for name, entry in ATTRIBUTIONS.items()
+        if all(model_family(model) in entry.families for model in models)
+        and all(not entry.architectures or architecture(model) in entry.architectures for model in models)
+    ]
+
+
+def _measurable(written: Mapping[str, Any]) -> list[str]:
+    """What `all` means under `measure`: every metric, those across arms where there are several."""
+    arms = written.get("arms")
+    alone = isinstance(arms, dict) and len(arms) < 2
+    return [name for name, entry in METRICS.items() if not (alone and "cross" in entry.needs)]
+
+
+def _chosen(
+    value: Any, key: str, table: Registry[Any], everything: list[str], ledger: Ledger
+) -> tuple[Chosen, ...] | None:
+    """The entries of `explain` or `measure` that could be read; `all` stands for `everything`."""
     if not isinstance(value, list) or not value:
         ledger.add((key,), f"found {shown(value)}; must be a list of at least one {table.noun}")
         return None
     found: dict[str, Chosen] = {}
-    for i, entry in enumerate(value):
+    listed = [(i, one) for i, given in enumerate(value) for one in (everything if given == "all" else [given])]
+    for i, entry in listed:
         name, settings = _named(entry, (key, i), ledger)
         if name is None:
             continue
@@ -158,6 +191,7 @@ def _chosen(value: Any, key: str, table: Registry[Any], ledger: Ledger) -> tuple
             ledger.add((key, i), f"'{chosen.label}' is listed twice")
         elif chosen:
             found[chosen.label] = chosen
+            ledger.entries[key, chosen.label] = i
     return tuple(found.values())
 
 
@@ -189,6 +223,8 @@ def _parameters(
             text = unknown("key", key, list(settings)) if settings else f"'{name}' has no settings; found '{key}'"
             ledger.add((*place, key), text)
             good = False
+        elif key == "evaluators" and isinstance(value, list) and value:
+            settings[key] = [str(arm) for arm in value]  # arms are checked with the others
         elif wrong := _wrong(value, entry.parameters[key], entry.choices.get(key)):
             ledger.add((*place, key), wrong)
             good = False
@@ -196,8 +232,12 @@ def _parameters(
             settings[key] = float(value) if isinstance(entry.parameters[key], float) else value
     if not good:
         return None
-    changed = [f"{key}={settings[key]}" for key in settings if settings[key] != entry.parameters[key]]
+    changed = [f"{key}={_spoken(settings[key])}" for key in settings if settings[key] != entry.parameters[key]]
     return Chosen(name=name, label=f"{name}[{','.join(changed)}]" if changed else name, settings=settings)
+
+
+def _spoken(value: Any) -> str:
+    return "+".join(value) if isinstance(value, list) else str(value)
 
 
 def _wrong(value: Any, default: Any, choices: tuple[Any, ...] | None) -> str | None:
@@ -219,7 +259,7 @@ def _wrong(value: Any, default: Any, choices: tuple[Any, ...] | None) -> str | N
 def _labelled(parsed: Parsed) -> AnalysisSettings:
     """The analysis with its attribution and metrics under the labels of the tables."""
     analysis: AnalysisSettings = parsed["analysis"]
-    primary = Primary(
+    primary = analysis.primary and Primary(
         attribution=labels_of(analysis.primary.attribution, parsed["explain"])[0],
         metric=labels_of(analysis.primary.metric, parsed["measure"])[0],
     )
@@ -229,3 +269,22 @@ def _labelled(parsed: Parsed) -> AnalysisSettings:
         for label in labels_of(name, parsed["measure"]) or (name,)
     }
     return analysis.model_copy(update={"primary": primary, "margins": margins})
+
+
+def _companions(explain: tuple[Chosen, ...], measure: tuple[Chosen, ...]) -> dict[str, tuple[Chosen, ...]]:
+    """Both lists with what raw curves cannot be read without: a random order, and the normalised gap.
+
+    A model that tolerates occlusion has a high curve whatever the map; only beside these two, of the same
+    model, does a curve say something of the map.
+    """
+    if not any("curves" in METRICS[chosen.name].needs for chosen in measure):
+        return {}
+    if all(chosen.name != "control_random" for chosen in explain):
+        explain = (*explain, _default("control_random", ATTRIBUTIONS))
+    if all(chosen.name != "faithfulness_gap" for chosen in measure):
+        measure = (*measure, _default("faithfulness_gap", METRICS))
+    return {"explain": explain, "measure": measure}
+
+
+def _default(name: str, table: Registry[Any]) -> Chosen:
+    return Chosen(name=name, label=name, settings=dict(table[name].parameters))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 from study.protocol.data import DataSettings
 from study.protocol.stages import StageSettings
 from study.records import Contrast, Family, MetricFacts, Seeding
-from study.registry import ATTRIBUTIONS, METRICS, RUN_METRICS, model_family
+from study.registry import ATTRIBUTIONS, METRICS, RUN_METRICS, concept_facts, model_family
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 """Names that become file names: studies, arms and datasets."""
@@ -63,12 +63,26 @@ class DeclaredContrast(Frozen):
     """What the report calls this comparison; default: `treatment vs control`."""
 
 
+class ConceptSettings(Frozen):
+    """Network dissection: how many parts of the films single units of the classifier answer to."""
+
+    layers: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)] = (1, 2)
+    """Depths as for `layer:` of the attributions."""
+    quantile: Annotated[float, Gt(0), Lt(0.5)] = 0.005
+    """Share of a unit's activations that counts as high."""
+    min_iou: Annotated[float, Gt(0), Lt(1)] = 0.04
+    """Overlap with a part from which a unit is its detector."""
+
+
 class AnalysisSettings(Frozen):
     """What is tested and how; fixed before results are seen."""
 
-    primary: Primary
+    primary: Primary | None = None
+    """Required where two arms or more are compared."""
     contrasts: tuple[DeclaredContrast, ...] = ()
     """Default: every arm against the reference."""
+    compare_controls: bool = False
+    """Compare the arms on the controls too. Their maps are the same in every arm: a difference is the metric's doing."""
     margins: dict[str, Annotated[float, Gt(0)]] = {}
     """Differences that would not matter, per metric, for tests of equivalence."""
     alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
@@ -111,7 +125,8 @@ class Fields(Frozen):
     seeding: Seeding = "nested"
     share_pretraining: bool = False
     target_class: Literal["label", "predicted"] = "label"
-    analysis: AnalysisSettings
+    concepts: ConceptSettings | None = None
+    analysis: AnalysisSettings = AnalysisSettings()
     report: ReportSettings = ReportSettings()
     dispatch: DispatchSettings = DispatchSettings()
 
@@ -160,7 +175,10 @@ class Protocol(Fields):
     @property
     def metric_facts(self) -> dict[str, MetricFacts]:
         """Label -> direction, bounds and title, the run metrics included."""
-        return {chosen.label: METRICS[chosen.name].facts(chosen.label) for chosen in self.measure} | dict(RUN_METRICS)
+        measured = {chosen.label: METRICS[chosen.name].facts(chosen.label) for chosen in self.measure}
+        layers = self.concepts.layers if self.concepts else ()
+        concepts = [facts for layer in layers for facts in concept_facts(layer)]
+        return measured | dict(RUN_METRICS) | {facts.name: facts for facts in concepts}
 
     def family(self, model: str) -> Family:
         """The family of one of `models`."""
@@ -183,21 +201,23 @@ class Protocol(Fields):
 
         Primary are the declared pairs of arms (default: every arm minus the reference) on the
         primary attribution and metric; secondary the same pairs on every other declared metric
-        and attribution that is not a control, and on the AUC (attribution "").
+        and attribution (controls only with `compare_controls`), and on the AUC (attribution ""). None in a study of one arm.
 
         Args:
             margins_set_later: metrics whose margin was declared after results existed (`Lock`).
         """
+        if self.analysis.primary is None:
+            return ()
         primary = (self.analysis.primary.attribution, self.analysis.primary.metric)
         cells = [
             (attribution, metric)
             for attribution in self.attribution_labels
-            if attribution not in self.control_labels
+            if self.analysis.compare_controls or attribution not in self.control_labels
             for metric in self.metric_labels
         ]
         ordered = [primary, *(cell for cell in cells if cell != primary), ("", "auc")]
         return tuple(
-            self._contrast(pair, model, cell, later=cell[1] in margins_set_later)
+            self._contrast(pair, model, cell, is_primary=cell == primary, later=cell[1] in margins_set_later)
             for cell in ordered
             for model in self.models
             for pair in self._pairs()
@@ -222,9 +242,10 @@ class Protocol(Fields):
             if arm != self.reference:
                 yield DeclaredContrast(treatment=arm, control=self.reference)
 
-    def _contrast(self, pair: DeclaredContrast, model: str, cell: tuple[str, str], *, later: bool) -> Contrast:
+    def _contrast(
+        self, pair: DeclaredContrast, model: str, cell: tuple[str, str], *, is_primary: bool, later: bool
+    ) -> Contrast:
         attribution, metric = cell
-        is_primary = cell == (self.analysis.primary.attribution, self.analysis.primary.metric)
         words = (f"{pair.treatment}-vs-{pair.control}", model, attribution, metric)
         margin = self.analysis.margins.get(metric)
         return Contrast(

@@ -62,7 +62,7 @@ def test_an_unknown_name_is_told_with_the_nearest_one(study: Study) -> None:
     ended = study("validate", "smoek")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        "there is no protocol 'smoek', here or in protocols/; did you mean 'smoke'?\nknown: mae_effect, shortcut, smoke\n"
+        "there is no protocol 'smoek', here or in protocols/; did you mean 'smoke'?\nknown: attribution_methods, mae_effect, occlusion_bias, shortcut, smoke\n"
     )
     assert "there is no such file" in study("validate", "elsewhere/x.yaml").err
 

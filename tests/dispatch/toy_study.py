@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ from study.store import Store
 EXECUTOR = "toy_study:execute"
 
 
-def execute(stage: Stage, *, inputs: Mapping[str, Path], out: Path, context: Any, root: Path) -> None:
+def execute(
+    stage: Stage, *, inputs: Mapping[str, Path], out: Path, context: Any, root: Path, siblings: Sequence[Stage]
+) -> None:
     """Hash the parents, in as many steps as the recipe says, with a checkpoint after each."""
     settings = stage.recipe["settings"]
     with (root / "calls.txt").open("a") as file:

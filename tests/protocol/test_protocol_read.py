@@ -8,6 +8,7 @@ import pytest
 from study.errors import ProtocolError
 from study.protocol import Protocol, read
 from study.protocol.stages import FinetuneSettings, MaeSettings
+from study.registry import METRICS
 
 Write = Callable[..., Path]
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,7 @@ def test_parameters_that_differ_from_the_default_are_in_the_label(write: Write) 
         )
     )
     assert protocol.attribution_labels == ("gradcam[layer=3]", "integrated_gradients", "control_random")
-    assert protocol.metric_labels == ("energy_pg", "insertion", "insertion[baseline=blur,steps=32]")
+    assert protocol.metric_labels[:3] == ("energy_pg", "insertion", "insertion[baseline=blur,steps=32]")
     assert protocol.analysis.primary.attribution == "gradcam[layer=3]"
 
 
@@ -271,7 +272,99 @@ def test_one_mistake_gives_one_message(write: Write, old: str, new: str, line: i
 
 def test_one_arm_alone_is_no_comparison(write: Write) -> None:
     path = write("  mae_random: [mae: {data: chest, masking: random, mask_ratio: 0.75}, finetune]\n", "")
-    assert only(path) == (9, "arms", "there is one arm only; a comparison needs a second one")
+    message = "there is one arm only; a comparison needs a second one, or a second attribution"
+    assert only(path) == (9, "arms", message)
+
+
+def test_one_arm_with_two_attributions_compares_these_and_needs_no_primary(write: Write) -> None:
+    second = "  mae_random: [mae: {data: chest, masking: random, mask_ratio: 0.75}, finetune]\n"
+    analysis = "analysis:\n  primary: {attribution: gradcam, metric: energy_pg}\n"
+    both = "[gradcam, saliency, control_random]"
+    protocol = read(write(second, "", "[gradcam, control_random]", both, analysis, ""))
+    assert protocol.contrasts() == ()
+    path = write("[gradcam, control_random]", both, analysis, "analysis: {}\n")
+    assert only(path) == (16, "analysis.primary", "is required and not given; which attribution and metric decide?")
+
+
+def test_raw_curves_bring_their_random_order_and_their_normalised_gap(write: Write) -> None:
+    protocol = read(write("[gradcam, control_random]", "[gradcam]"))
+    assert protocol.attribution_labels == ("gradcam", "control_random")
+    assert protocol.metric_labels == ("energy_pg", "insertion", "faithfulness_gap")
+    plain = read(write("[gradcam, control_random]", "[gradcam]", "[energy_pg, insertion]", "[energy_pg]"))
+    assert (plain.attribution_labels, plain.metric_labels) == (("gradcam",), ("energy_pg",))
+
+
+def test_rules_for_the_inside_of_a_network_need_a_network_that_has_them(write: Write) -> None:
+    asked = ("[gradcam, control_random]", "[gradcam, relevance_cam]")
+    assert only(write(*asked)) == (
+        14,
+        "explain[1]",
+        "'relevance_cam' does not work on vit_phantom (vit); it supports: cnn",
+    )
+    message = "'relevance_cam' has no rules for convnext_tiny (convnext); it supports: resnet, resnext, densenet, vgg"
+    path = write(
+        *asked,
+        "[vit_phantom]",
+        "[convnext_tiny]",
+        "[mae: {data: chest, masking: random, mask_ratio: 0.75}, finetune]",
+        "[rotation, finetune]",
+    )
+    assert only(path) == (14, "explain[1]", message)
+
+
+def test_all_stands_for_everything_that_fits_models_and_arms(write: Write) -> None:
+    protocol = read(write("[gradcam, control_random]", "[all]", "[energy_pg, insertion]", "[all]"))
+    names = set(protocol.attribution_labels)
+    assert {"gradcam", "attention_rollout", "control_edges"} <= names
+    assert not names & {"lrp_zplus", "relevance_cam"}
+    assert set(protocol.metric_labels) == set(METRICS)
+    second = "  mae_random: [mae: {data: chest, masking: random, mask_ratio: 0.75}, finetune]\n"
+    alone = read(
+        write(
+            *("[gradcam, control_random]", "[gradcam: {layer: 1}, all]", "[energy_pg, insertion]", "[all]", second, ""),
+            *("[vit_phantom]", "[vit_phantom, densenet_phantom]"),
+        )
+    )
+    assert alone.attribution_labels[0] == "gradcam[layer=1]"
+    assert not set(alone.attribution_labels) & {"lrp_zplus", "attention_rollout"}
+    assert not [label for label in alone.metric_labels if label.startswith("cross")]
+    found = only(write("[gradcam, control_random]", "[all, relevance_cam]"))
+    assert found[:2] == (14, "explain[1]")
+
+
+def test_random_weights_are_shown_by_a_method_that_needs_the_model_only(write: Write) -> None:
+    found = only(write("control_random]", "control_randomised: {method: smoothgrad}]"))
+    assert found[:2] == (14, "explain[1].control_randomised.method")
+    assert found[2].startswith("found 'smoothgrad'; must be one of: gradcam, gradcampp")
+    read(write("control_random]", "control_randomised: {method: saliency}]"))
+
+
+def test_evaluators_are_arms(write: Write) -> None:
+    asked = "[energy_pg, cross_gap: {evaluators: %s}]"
+    for good in ("others", "all", "baseline", "[baseline, mae_random]"):
+        read(write("[energy_pg, insertion]", asked % good))
+    label = read(write("[energy_pg, insertion]", asked % "[baseline, mae_random]")).metric_labels[1]
+    assert label == "cross_gap[evaluators=baseline+mae_random]"
+    found = only(write("[energy_pg, insertion]", asked % "[baseline, mae_rand]"))
+    assert found[:2] == (15, "measure[1].cross_gap.evaluators")
+    assert found[2].startswith("'mae_rand' is not a known arm; did you mean 'mae_random'?")
+
+
+def test_controls_are_compared_where_that_is_asked_for(write: Write) -> None:
+    asked = ("{attribution: gradcam, metric: energy_pg}", "{attribution: control_random, metric: insertion}")
+    assert only(write(*asked))[2].startswith("'control_random' is a control and explains nothing")
+    protocol = read(write(asked[0], f"{asked[1]}\n  compare_controls: true"))
+    first = protocol.contrasts()[0]
+    assert (first.family, first.attribution, first.metric) == ("primary", "control_random", "insertion")
+
+
+def test_concepts_are_measured_per_run_and_layer(write: Write) -> None:
+    protocol = read(write("reference: baseline", "reference: baseline\nconcepts: {layers: [1, 3]}"))
+    facts = protocol.metric_facts
+    assert facts["unique_detectors[layer=3]"].per_run
+    assert "unique_detectors[layer=2]" not in facts
+    found = only(write("reference: baseline", "reference: baseline\nconcepts: {layers: [0]}"))
+    assert found[:2] == (13, "concepts.layers[0]")
 
 
 def test_an_ambiguous_primary_metric_asks_for_a_label(write: Write) -> None:
@@ -383,8 +476,10 @@ def test_primary_contrasts_come_first_and_controls_give_none(write: Write) -> No
     assert [(c.family, c.attribution, c.metric) for c in contrasts] == [
         ("primary", "gradcam", "energy_pg"),
         ("secondary", "gradcam", "insertion"),
+        ("secondary", "gradcam", "faithfulness_gap"),
         ("secondary", "integrated_gradients", "energy_pg"),
         ("secondary", "integrated_gradients", "insertion"),
+        ("secondary", "integrated_gradients", "faithfulness_gap"),
         ("secondary", "", "auc"),
     ]
     first = contrasts[0]

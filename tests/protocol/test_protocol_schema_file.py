@@ -83,7 +83,7 @@ def test_every_shipped_protocol_fits(path: Path) -> None:
         ("measure", [{"insertion": {"steps": 0}}]),
         ("data", {"a": {"format": "csf"}}),
         ("data", {"a": {"anatomy": "chest", "images": 4}}),
-        ("analysis", {}),
+        ("analysis", {"primary": {}}),
         ("surprise", 1),
     ],
 )

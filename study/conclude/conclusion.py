@@ -22,10 +22,12 @@ from study.conclude.facts import (
     quarantine_warnings,
 )
 from study.conclude.gallery import gallery
-from study.conclude.gather import gather, learning_curves
+from study.conclude.gather import Scores, gather, learning_curves
+from study.conclude.methods import method_gallery
 from study.errors import DependencyError, StudyError
 from study.protocol import Lock, Protocol
-from study.records import Analysis, Dataset, Design, Plan, ReportInput, RunStatus, StudyFacts
+from study.records import Dataset, Design, Plan, ReportInput, RunStatus, StudyFacts
+from study.registry import class_auc_facts
 from study.store import Store
 
 VERSION = 1
@@ -69,12 +71,13 @@ def conclude(
     if before.get("key") == key and all((folder / name).is_file() for name in before["files"]):
         return Conclusion(folder, _results(folder), reused=True, pdf_problem=before.get("pdf_problem"))
     folder.mkdir(parents=True, exist_ok=True)
-    analysis, contents = _contents(protocol, plan, store, lock, statuses, folder)
-    return _write(analysis, contents, folder, key)
+    tables = gather(plan, store)
+    contents = _contents(protocol, plan, store, lock, statuses, tables=tables, folder=folder)
+    return _write(contents, tables, folder, key)
 
 
-def design(protocol: Protocol, statuses: Sequence[RunStatus], lock: Lock) -> Design:
-    """What the statistics must know besides the scores."""
+def design(protocol: Protocol, statuses: Sequence[RunStatus], lock: Lock, classes: tuple[str, ...]) -> Design:
+    """What the statistics must know besides the scores; `classes` are the target's, as in the predictions."""
     return Design(
         study=protocol.study,
         arms=tuple(protocol.arms),
@@ -83,7 +86,8 @@ def design(protocol: Protocol, statuses: Sequence[RunStatus], lock: Lock) -> Des
         seeds=protocol.seeds,
         seeding=protocol.seeding,
         contrasts=protocol.contrasts(lock.margins_set_later),
-        metrics=protocol.metric_facts,
+        metrics=protocol.metric_facts | class_auc_facts(classes),
+        classes=classes,
         attributions=tuple(a for a in protocol.attribution_labels if a not in protocol.control_labels),
         controls=protocol.control_labels,
         runs=tuple(statuses),
@@ -95,14 +99,25 @@ def design(protocol: Protocol, statuses: Sequence[RunStatus], lock: Lock) -> Des
 
 
 def _contents(
-    protocol: Protocol, plan: Plan, store: Store, lock: Lock, statuses: Sequence[RunStatus], folder: Path
-) -> tuple[Analysis, ReportInput]:
-    tables = gather(plan, store)
-    analysis = statistics.analyse(
-        design(protocol, statuses, lock), tables.scores, tables.predictions, curves=tables.curves
-    )
+    protocol: Protocol,
+    plan: Plan,
+    store: Store,
+    lock: Lock,
+    statuses: Sequence[RunStatus],
+    *,
+    tables: Scores,
+    folder: Path,
+) -> ReportInput:
     by_key = _datasets(plan, store)
     by_name = {str(plan.stages[key].places["name"]): dataset for key, dataset in by_key.items()}
+    analysis = statistics.analyse(
+        design(protocol, statuses, lock, by_name[protocol.target].classes),
+        tables.scores,
+        tables.predictions,
+        curves=tables.curves,
+        run_scores=tables.run_scores,
+        cross=tables.cross,
+    )
     learning = learning_curves(plan, store)
     before = _manifest(folder)
     facts = StudyFacts(
@@ -124,7 +139,7 @@ def _contents(
         date=datetime.now().date().isoformat(),
         number=_next_number(folder),
     )
-    return analysis, ReportInput(
+    return ReportInput(
         facts=facts,
         analysis=analysis,
         gallery=gallery(analysis, tables.scores, plan, store, by_key),
@@ -132,16 +147,17 @@ def _contents(
         languages=protocol.report.languages,
         notes_path=protocol.report.notes_path(protocol.root),
         previous_results=_results(folder) if before else None,
+        methods=method_gallery(plan, store, protocol.reference, tables.predictions, by_key),
     )
 
 
-def _write(analysis: Analysis, contents: ReportInput, folder: Path, key: str) -> Conclusion:
+def _write(contents: ReportInput, tables: Scores, folder: Path, key: str) -> Conclusion:
     """Render beside the present report, then put the new one in its place."""
     fresh = folder / ".new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     problem = None
-    statistics.write_findings(analysis, fresh / "findings")
+    statistics.write_findings(contents.analysis, fresh / "findings", cross=tables.cross)
     try:
         report.render(contents, fresh)
     except DependencyError as error:

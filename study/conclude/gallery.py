@@ -92,7 +92,7 @@ def _rows(
                 contrast_id=contrast.contrast_id,
                 difference=differences[image_id].difference,
                 label=dataset.classes[dataset.labels[row]],
-                image=_eight_bit(dataset.images[row]),
+                image=eight_bit(dataset.images[row]),
                 boxes=dataset.boxes[row],
                 maps=maps,
             )
@@ -117,12 +117,19 @@ def _film(image_id: str, run: Run, plan: Plan, datasets: Mapping[str, Dataset]) 
 
 
 def _map(run: Run, attribution: str, plan: Plan, store: Store, dataset: Dataset, row: int) -> NDArray[np.float32]:
+    raw, rectified = stored_map(run, attribution, plan, store, dataset, row)
+    return display_map(raw, dataset.images.shape[1:], rectified=rectified)
+
+
+def stored_map(
+    run: Run, attribution: str, plan: Plan, store: Store, dataset: Dataset, row: int
+) -> tuple[NDArray[np.float32], bool]:
+    """A film's raw map, and whether its negative part means nothing."""
     key = run.explain[attribution]
     place = int(np.flatnonzero(dataset.rows("test") == row)[0])
-    with np.load(store.folder(key) / "maps.npz") as stored:
-        raw = stored["maps"][place].astype(np.float32) * stored["scale"][place]
-    rectified = ATTRIBUTIONS[plan.stages[key].recipe["attribution"]].rectified
-    return display_map(raw, dataset.images.shape[1:], rectified=rectified)
+    maps, scale = (np.load(store.folder(key) / f"{name}.npy", mmap_mode="r") for name in ("maps", "scale"))
+    raw = maps[place].astype(np.float32) * scale[place]
+    return raw, ATTRIBUTIONS[plan.stages[key].recipe["attribution"]].rectified
 
 
 def _value(means: pd.Series, arm: str, image_id: str) -> float | None:
@@ -130,5 +137,6 @@ def _value(means: pd.Series, arm: str, image_id: str) -> float | None:
     return None if value is None or np.isnan(value) else float(value)
 
 
-def _eight_bit(film: NDArray[Any]) -> NDArray[np.uint8]:
+def eight_bit(film: NDArray[Any]) -> NDArray[np.uint8]:
+    """A film as 8-bit grey."""
     return (film >> 8).astype(np.uint8) if film.dtype == np.uint16 else film.astype(np.uint8)

@@ -19,6 +19,11 @@ SCORE_COLUMNS = (
     *("run_id", "arm", "model", "seed", "image_id", "cluster"),
     *("attribution", "metric", "metric_version", "value", "reason"),
 )
+RUN_COLUMNS = ("run_id", "arm", "model", "seed", "metric", "value")
+CROSS_COLUMNS = (
+    *("run_id", "arm", "model", "seed", "image_id", "cluster"),
+    *("attribution", "metric", "evaluator", "value"),
+)
 
 
 @dataclass(frozen=True)
@@ -29,17 +34,23 @@ class Scores:
         scores: one row per run, image, attribution and metric; NaN with a reason = undefined.
         predictions: one row per run and test image: label and probabilities `p_0` ...
         curves: (run id, attribution) -> deletion curves, rows in the order of the test films.
+        run_scores: one row per run and figure that exists per run only, such as its number of concepts.
+        cross: one row per run, attribution, metric, image and judge (`evaluator`): the map of one arm scored
+            on the model of another.
     """
 
     scores: pd.DataFrame
     predictions: pd.DataFrame
     curves: CurveTable
+    run_scores: pd.DataFrame
+    cross: pd.DataFrame
 
 
 def gather(plan: Plan, store: Store) -> Scores:
     """Read every published score, prediction and curve of the plan; what is absent is left out."""
     scores = [table for run in plan.runs for table in _scores(run, plan, store)]
     predictions = [_predictions(run, store) for run in plan.runs if store.has(run.predict)]
+    cross = [table for run in plan.runs for table in _cross(run, store)]
     curves = {
         (run.run_id, attribution): _curves(store, key)
         for run in plan.runs
@@ -50,6 +61,8 @@ def gather(plan: Plan, store: Store) -> Scores:
         scores=pd.concat(scores, ignore_index=True) if scores else pd.DataFrame(columns=list(SCORE_COLUMNS)),
         predictions=pd.concat(predictions, ignore_index=True) if predictions else pd.DataFrame(),
         curves=curves,
+        run_scores=pd.DataFrame([row for run in plan.runs for row in _concepts(run, store)], columns=list(RUN_COLUMNS)),
+        cross=pd.concat(cross, ignore_index=True) if cross else pd.DataFrame(columns=list(CROSS_COLUMNS)),
     )
 
 
@@ -72,12 +85,44 @@ def read_facts(store: Store, key: str) -> dict[str, Any]:
 
 def _scores(run: Run, plan: Plan, store: Store) -> Iterator[pd.DataFrame]:
     for (attribution, metric), key in run.measure.items():
-        if not store.has(key):
+        if store.has(key):
+            table = pd.read_parquet(store.folder(key) / "scores.parquet")
+        elif key in run.crossing and all(store.has(own) for own in run.stages):
+            table = _unjudged(run, store)
+        else:
             continue
-        table = pd.read_parquet(store.folder(key) / "scores.parquet")
         version = plan.stages[key].recipe["version"]
         named = _named(table, run).assign(attribution=attribution, metric=metric, metric_version=version)
         yield named[list(SCORE_COLUMNS)]
+
+
+def _unjudged(run: Run, store: Store) -> pd.DataFrame:
+    """Rows of a finished run whose judges do not all exist."""
+    films = _predictions(run, store)[["image_id", "cluster"]]
+    return films.assign(value=np.nan, reason="the model of another arm with this seed is missing")
+
+
+def _cross(run: Run, store: Store) -> Iterator[pd.DataFrame]:
+    """The columns of the judges as rows; `cross0` is the first arm that the plan lists for the metric."""
+    for (attribution, metric), key in run.measure.items():
+        arms = [arm for other, label, arm in run.cross if (other, label) == (attribution, metric)]
+        if not arms or not store.has(key):
+            continue
+        table = pd.read_parquet(store.folder(key) / "scores.parquet")
+        for place, arm in enumerate(arms):
+            named = _named(table, run).assign(attribution=attribution, metric=metric, evaluator=arm)
+            yield named.assign(value=table[f"cross{place}"])[list(CROSS_COLUMNS)]
+
+
+def _concepts(run: Run, store: Store) -> Iterator[dict[str, Any]]:
+    """What the dissection of the run's classifier counted, layer by layer."""
+    if run.dissect is None or not store.has(run.dissect):
+        return
+    layers = json.loads((store.folder(run.dissect) / "concepts.json").read_text(encoding="utf8"))
+    who = {"run_id": run.run_id, "arm": run.arm, "model": run.model, "seed": run.seed}
+    for layer, found in layers.items():
+        for name in ("unique_detectors", "detectors"):
+            yield {**who, "metric": f"{name}[layer={layer}]", "value": float(found[f"n_{name}"])}
 
 
 def _predictions(run: Run, store: Store) -> pd.DataFrame:

@@ -9,9 +9,13 @@ crossed, so one formula (`primary`) serves means and AUC alike; what it says is 
 companions that hold one axis fixed and by one set of resampling weights shared by all
 numbers. No p-value over pooled rows exists anywhere in this package.
 
-The mathematics (`primary companions bootstrap effect_sizes multiplicity equivalence auc components
+Beside the contrasts of arms, `rankings` says which attribution method each metric prefers within an arm, and `cross`
+how an arm's maps do on the models of others.
+
+The mathematics (`primary companions bootstrap effect_sizes multiplicity equivalence auc classification components
 omnibus factorial planning`) is pure functions over arrays; `cells` and `missing` turn the table
-into arrays without holes; `comparison resampling notes summaries` fill records; `analyse` carries it all on.
+into arrays without holes; `comparison resampling notes means summaries rankings cross` fill records; `analyse` carries
+it all on.
 """
 
 from study.statistics.analyse import analyse

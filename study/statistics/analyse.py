@@ -10,12 +10,15 @@ from study.errors import StudyError
 from study.records import Analysis, Design, Finding
 from study.statistics.cells import gather
 from study.statistics.comparison import Draft, draft
+from study.statistics.cross import cross_means
 from study.statistics.curves import CurveTable, summarise
+from study.statistics.means import figures_of, means, run_means
 from study.statistics.multiplicity import adjust
 from study.statistics.notes import annotate, sentences
+from study.statistics.rankings import rankings
 from study.statistics.resampling import resample
 from study.statistics.sentences import note
-from study.statistics.summaries import components, image_differences, means, run_means, seed_differences
+from study.statistics.summaries import components, image_differences, seed_differences
 
 
 def analyse(
@@ -23,6 +26,9 @@ def analyse(
     scores: pd.DataFrame,
     predictions: pd.DataFrame | None = None,
     curves: CurveTable | None = None,
+    *,
+    run_scores: pd.DataFrame | None = None,
+    cross: pd.DataFrame | None = None,
 ) -> Analysis:
     """Every contrast of the design with every question it can answer, and what tables and pictures need.
 
@@ -31,17 +37,25 @@ def analyse(
         scores: one row per run, image, attribution and metric: `run_id, arm, model, seed, image_id, cluster,
             attribution, metric, metric_version, value, reason`; NaN = undefined.
         predictions: one row per run and test image: `run_id, arm, model, seed, image_id, cluster, label, p_0 ...`;
-            `auc` and `accuracy` are made of it.
+            `auc`, `accuracy`, `brier`, `ece` and, where the design names more than two classes, `auc[class=...]` are
+            made of it, as far as the design describes them.
         curves: (run id, attribution) -> deletion curves, rows in the order of the images in the tables.
+        run_scores: figures that a run has one of, such as `unique_detectors[layer=2]`: `run_id, arm, model, seed,
+            metric, value`; NaN = undefined. They get means, no contrasts.
+        cross: maps of a run scored on models of other arms, one row per evaluator and image: `run_id, arm, model,
+            seed, attribution, evaluator, image_id, cluster, metric, value`; NaN = undefined.
 
     Returns:
+        A design with one arm has no contrasts and so no findings; its rankings say which attribution method each
+        metric prefers.
         Findings in the order of `design.contrasts`. `Finding.status` is `ok` where the question about retraining
         was answered, else the code of what prevented it; `notes` then starts with that code. The adjusted p
         belongs to the primary p, and to the p of the trained models where a single run per arm
         leaves only that.
 
     Raises:
-        StudyError: a cell occurs twice, arms list different images, or a contrast names an unknown metric.
+        StudyError: a cell occurs twice, arms list different images, a contrast names an unknown metric, or the
+            predictions have other columns than the design has classes.
     """
     unknown = [contrast for contrast in design.contrasts if contrast.metric not in design.metrics]
     if unknown:
@@ -52,19 +66,21 @@ def analyse(
     cells = gather(design, scores, predictions)
     drafts = [draft(design, contrast, cells) for contrast in design.contrasts]
     resample(design, drafts, cells)
-    parts = components(design, cells)
+    parts, figures = components(design, cells), figures_of(design, cells, run_scores)
     alphas = {(part.model, part.attribution, part.metric): part.alpha for part in parts}
     for made in drafts:
         annotate(made, design, cells, alphas)
     return Analysis(
         design=design,
         findings=_findings(drafts),
-        means=means(design, cells),
-        run_means=run_means(design, cells),
+        means=means(design, cells, figures),
+        run_means=run_means(design, cells, figures),
         components=parts,
         image_differences=image_differences(drafts, cells),
         seed_differences=seed_differences(drafts, cells),
         curves=summarise(design, curves, cells) if curves else (),
+        rankings=rankings(design, cells),
+        cross=cross_means(design, cross),
         notes=_study_notes(design),
     )
 

@@ -12,6 +12,7 @@ from study.records import Contrast, Design, MetricFacts, RunStatus
 from study.statistics import effect_sizes, equivalence
 from study.statistics.auc import mean_auc
 from study.statistics.cells import Block, Cells, Predictions
+from study.statistics.classification import image_block
 from study.statistics.companions import (
     TTest,
     hodges_lehmann,
@@ -64,15 +65,7 @@ def find_block(cells: Cells, contrast: tuple[str, str, str]) -> Block | None:
     model, _, metric = contrast
     if contrast in cells.blocks:
         return cells.blocks[contrast]
-    if metric == "accuracy" and model in cells.predictions:
-        return accuracy_block(cells.predictions[model])
-    return None
-
-
-def accuracy_block(predictions: Predictions) -> Block:
-    """1 where the most probable class is the label, else 0: accuracy as a mean metric."""
-    right = predictions.probabilities.argmax(axis=2) == predictions.labels
-    return Block(predictions.runs, predictions.images, right.astype(np.float64), 1)
+    return image_block(metric, cells.predictions[model]) if model in cells.predictions else None
 
 
 def may_pair(design: Design, treatment: tuple[RunStatus, ...], control: tuple[RunStatus, ...]) -> bool:

@@ -1,4 +1,7 @@
-"""Variance components of one metric from ANOVA mean squares: what to buy next, seeds or images."""
+"""Variance components of one metric from ANOVA mean squares, and whether images agree on an order.
+
+The first say what to buy next, seeds or images; the second whether a metric ranks at random.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from study.statistics.floats import Floats
 
@@ -65,3 +69,23 @@ def variance_components(arms: Sequence[Floats]) -> VarianceComponents:
         residual=squares.residual,
         image=(squares.image - squares.arm_image) / (harmonic * n_arms),
     )
+
+
+def agreement_on_order(values: Floats) -> float | None:
+    """Krippendorff's alpha on ranks: do images agree on the order of the items, and so on which is best.
+
+    Images are raters, and each ranks the items (arms, attribution methods) by its values averaged over runs:
+    alpha = 1 - mean variance of an item's ranks / variance of all ranks, both with ddof 1.
+
+    Args:
+        values: [k, n] without NaN.
+
+    Returns:
+        1 where all images agree, about 0 where they rank at random; None for fewer than two items or images, and
+        where all items tie in every image.
+    """
+    if min(values.shape) < 2:
+        return None
+    ranks = stats.rankdata(values, axis=0)
+    total = float(ranks.var(ddof=1))
+    return float(1 - ranks.var(axis=1, ddof=1).mean() / total) if total > 0 else None

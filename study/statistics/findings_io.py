@@ -15,16 +15,19 @@ from study.records import (
     Analysis,
     Components,
     Contrast,
+    CrossMean,
     CurveSummary,
     Design,
     Finding,
     ImageDifference,
     Mean,
     MetricFacts,
+    Ranking,
     RunMean,
     RunStatus,
     SeedDifference,
 )
+from study.statistics.cross import CROSS_COLUMNS
 
 SCHEMA = 1
 TABLES: Mapping[str, type[Any]] = {
@@ -34,24 +37,43 @@ TABLES: Mapping[str, type[Any]] = {
     "components": Components,
     "seed_differences": SeedDifference,
     "curves": CurveSummary,
+    "rankings": Ranking,
+    "cross": CrossMean,
 }
-"""Parts of an analysis kept in findings.json; the first four are also written as parquet."""
+"""Parts of an analysis kept in findings.json."""
+PARQUET: Mapping[str, str] = {
+    "findings": "findings",
+    "means": "means",
+    "run_means": "run_means",
+    "components": "components",
+    "cross": "cross_means",
+}
+"""Parts also written as parquet, and the name of the file."""
 
 R = TypeVar("R")
 
 
-def write_findings(analysis: Analysis, folder: Path) -> None:
+def write_findings(analysis: Analysis, folder: Path, *, cross: pd.DataFrame | None = None) -> None:
     """Write findings.json, and one parquet file per table, into `folder` (made if absent).
 
-    A number that does not exist is null, never NaN: JSON with NaN in it is refused.
+    A number that does not exist is null, never NaN: JSON with NaN in it is refused. `rankings.parquet` has one row
+    per model, arm, metric and attribution, those left out last and without a rank.
+
+    Args:
+        analysis: what `analyse` returned.
+        folder: where to.
+        cross: the table that `analyse` was given; all of it, arms by evaluators by images, goes to cross.parquet.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {name: [dataclasses.asdict(row) for row in getattr(analysis, name)] for name in TABLES}
     content = {"schema": SCHEMA, "design": _design_as_data(analysis.design), "notes": analysis.notes, **tables}
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)
     (folder / "findings.json").write_text(text + "\n", encoding="utf8")
-    for name in ("findings", "means", "run_means", "components"):
-        _write_table(getattr(analysis, name), TABLES[name], folder / f"{name}.parquet")
+    for name, file in PARQUET.items():
+        _write_table(getattr(analysis, name), TABLES[name], folder / f"{file}.parquet")
+    _ranking_rows(analysis).to_parquet(folder / "rankings.parquet", index=False)
+    if cross is not None and len(cross):
+        cross[list(CROSS_COLUMNS)].to_parquet(folder / "cross.parquet", index=False)
     _write_table(analysis.image_differences, ImageDifference, folder / "image_differences.parquet")
 
 
@@ -59,7 +81,8 @@ def read_findings(folder: Path) -> Analysis:
     """The analysis that `write_findings` wrote, equal to it.
 
     Raises:
-        StoreError: the files are absent or of another schema.
+        StoreError: the files are absent or of another schema. Files written before there were rankings and cross
+            scores are read as having none.
     """
     path = folder / "findings.json"
     if not path.is_file():
@@ -80,6 +103,8 @@ def read_findings(folder: Path) -> Analysis:
         components=_rows(Components, content["components"]),
         seed_differences=_rows(SeedDifference, content["seed_differences"]),
         curves=_rows(CurveSummary, content["curves"]),
+        rankings=_rows(Ranking, content.get("rankings", ())),
+        cross=_rows(CrossMean, content.get("cross", ())),
     )
 
 
@@ -89,12 +114,46 @@ def _write_table(rows: Sequence[Any], kind: type[Any], path: Path) -> None:
     pd.DataFrame(columns, columns=names).to_parquet(path, index=False)
 
 
+RANKING_COLUMNS: Mapping[str, str] = {
+    **dict.fromkeys(("model", "arm", "metric", "attribution"), "str"),
+    "control": "bool",
+    **dict.fromkeys(("average_rank", "mean"), "float64"),
+    **dict.fromkeys(("n_blocks", "n_runs"), "int64"),
+    **dict.fromkeys(("chi2", "p_value", "critical_difference", "alpha"), "float64"),
+    "above_control": "str",
+    "left_out": "bool",
+}
+
+
+def _ranking_rows(analysis: Analysis) -> pd.DataFrame:
+    """One row per method of each ranking; `above_control` lists labels with a semicolon between them."""
+    rows = [
+        {
+            **{name: getattr(ranking, name) for name in RANKING_COLUMNS if hasattr(ranking, name)},
+            "attribution": label,
+            "control": label in analysis.design.controls,
+            "average_rank": rank,
+            "mean": mean,
+            "above_control": "; ".join(ranking.above_control.get(label, ())),
+            "left_out": rank is None,
+        }
+        for ranking in analysis.rankings
+        for label, rank, mean in (
+            *zip(ranking.attributions, ranking.average_ranks, ranking.means, strict=True),
+            *((label, None, None) for label in ranking.left_out),
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(RANKING_COLUMNS)).astype(dict(RANKING_COLUMNS))
+
+
 def _rows(kind: type[R], rows: Sequence[Mapping[str, Any]]) -> tuple[R, ...]:
     """Records from plain data; lists become tuples, as they were."""
     return tuple(kind(**{name: _tupled(value) for name, value in row.items()}) for row in rows)
 
 
 def _tupled(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _tupled(item) for name, item in value.items()}
     return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
 
 

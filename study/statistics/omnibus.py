@@ -9,6 +9,7 @@ Reference: Hillis 2014; Greenhouse and Geisser 1959; Huynh and Feldt 1976; Demsa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -170,13 +171,21 @@ class Friedman(NamedTuple):
 
 
 def friedman(values: Floats) -> Friedman:
-    """Ranks within images. `values` [n, k] without NaN; rank 1 is the smallest value."""
+    """Ranks within images.
+
+    Args:
+        values: [n, k] without NaN, n >= 2, k >= 2; rank 1 is the smallest value.
+
+    Returns:
+        Statistics are NaN where all arms tie in every image; F is infinite where all images agree on the order.
+    """
     n, k = values.shape
     ranks = stats.rankdata(values, axis=1)
     between = float(((ranks.sum(axis=0) - n * (k + 1) / 2) ** 2).sum())
     within = float(((ranks - (k + 1) / 2) ** 2).sum())
-    chi2 = (k - 1) * between / within
-    f = (n - 1) * chi2 / (n * (k - 1) - chi2)
+    chi2 = (k - 1) * between / within if within > 0 else np.nan
+    left = n * (k - 1) - chi2
+    f = np.inf if left <= 1e-9 * n * k else (n - 1) * chi2 / left
     p_f = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
     return Friedman(chi2, float(stats.chi2.sf(chi2, k - 1)), chi2 / (n * (k - 1)), f, p_f, ranks.mean(axis=0))
 
@@ -190,8 +199,13 @@ def nemenyi(average_ranks: Floats, n: int) -> Floats:
 
 def critical_difference(k: int, n: int, alpha: float = 0.05) -> float:
     """Nemenyi's critical difference of average ranks: q(1 - alpha; k, inf) / sqrt(2) * sqrt(k (k + 1) / (6 n))."""
-    q = float(stats.studentized_range.ppf(1 - alpha, k, np.inf))
-    return q * float(np.sqrt(k * (k + 1) / (12 * n)))
+    return _studentized_range(k, alpha) * float(np.sqrt(k * (k + 1) / (12 * n)))
+
+
+@lru_cache(maxsize=64)
+def _studentized_range(k: int, alpha: float) -> float:
+    """Upper quantile for infinite df; a search over an integral, and every ranking of a study asks for the same."""
+    return float(stats.studentized_range.ppf(1 - alpha, k, np.inf))
 
 
 class Page(NamedTuple):

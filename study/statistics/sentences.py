@@ -175,6 +175,21 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Images do not agree on which arm is best on this metric (alpha {alpha}).",
         "이 지표에서는 이미지마다 우수한 군이 다름 (alpha {alpha}).",
     ),
+    # what a ranking of attribution methods says, and how far it carries
+    "ranks_these_models": (
+        "Ranks over {n} {unit}, runs averaged first ({runs}): the order that the metric gives to these trained models; "
+        "it does not say that the order would hold after retraining.",
+        "{unit_ko} {n}개에 대한 순위 (먼저 평균한 실행: {runs}회): 이 학습된 모델들에서 지표가 매긴 순서이며, "
+        "재학습 후에도 같다는 뜻은 아님.",
+    ),
+    "methods_left_out": (
+        "Not ranked, without a value in too many runs or {unit}: {methods}.",
+        "순위에서 제외 (값이 없는 실행 또는 {unit_ko} 과다): {methods}.",
+    ),
+    "few_blocks": (
+        "{n} {unit}: the test and the critical difference are approximate.",
+        "{unit_ko} {n}개: 검정과 임계차는 근사값임.",
+    ),
     # facts about the study
     "diverged_runs": (
         "Left out, training diverged: {runs}.",

@@ -1,133 +1,17 @@
-"""What tables and pictures show beside the contrasts: arm means, run means, components, single images and seeds."""
+"""What tables and pictures show beside the contrasts and means: components, single images and seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
-from study.records import Components, Design, ImageDifference, Mean, RunMean, RunStatus, SeedDifference
-from study.statistics.auc import logit_interval, mean_auc
-from study.statistics.cells import Block, Cells, Key, Predictions
-from study.statistics.comparison import Draft, accuracy_block
-from study.statistics.components import VarianceComponents, mean_squares, variance_components
+from study.records import Components, Design, ImageDifference, SeedDifference
+from study.statistics.cells import Block, Cells, Key
+from study.statistics.comparison import Draft
+from study.statistics.components import VarianceComponents, agreement_on_order, mean_squares, variance_components
 from study.statistics.floats import Floats, number
-from study.statistics.influence import compact, of_mean
-from study.statistics.missing import alone, pretraining_groups
-from study.statistics.primary import ArmFigures, crossed
-
-
-def blocks_of(design: Design, cells: Cells) -> dict[Key, Block]:
-    """Every block of the design's metrics, in its order, accuracy included; AUC has none."""
-    found: dict[Key, Block] = {}
-    for model in design.models:
-        for attribution in ("", *design.attributions, *design.controls):
-            for metric in design.metrics:
-                key = (model, attribution, metric)
-                if key in cells.blocks:
-                    found[key] = cells.blocks[key]
-                elif metric == "accuracy" and not attribution and model in cells.predictions:
-                    found[key] = accuracy_block(cells.predictions[model])
-    return found
-
-
-def means(design: Design, cells: Cells) -> tuple[Mean, ...]:
-    """Mean of every arm, model, attribution (controls too) and metric, spreads named apart."""
-    found = [
-        _block_mean(design, cells, block, (arm, *key))
-        for key, block in blocks_of(design, cells).items()
-        for arm in design.arms
-        if len(block.rows(arm))
-    ]
-    if "auc" in design.metrics:
-        for model in design.models:
-            if model in cells.predictions:
-                found.extend(_auc_means(design, cells, model))
-    return tuple(found)
-
-
-def _block_mean(design: Design, cells: Cells, block: Block, names: tuple[str, str, str, str]) -> Mean:
-    arm, model, attribution, metric = names
-    n_undefined = int(np.isnan(block.values[block.rows(arm)]).sum())
-    runs, values, images = alone(block, arm)
-    if not (len(runs) and len(images)):
-        return Mean(arm, model, attribution, metric, 0, 0, n_undefined, *(None,) * 7)
-    side = of_mean(values, compact(cells.images.clusters[images]), weight=design.weight)
-    low, high = _single_arm(side, design.alpha)
-    sd_images = float(values.mean(axis=0).std(ddof=1)) if len(images) > 1 else None
-    return Mean(
-        *names, len(runs), len(images), n_undefined, *_spread(side.figures, sd_images), low, high, *_range(side.figures)
-    )
-
-
-def _spread(figures: Floats, sd_images: float | None) -> tuple[float, float | None, float | None]:
-    return float(figures.mean()), float(figures.std(ddof=1)) if len(figures) > 1 else None, sd_images
-
-
-def _range(figures: Floats) -> tuple[float, float]:
-    return float(figures.min()), float(figures.max())
-
-
-def _single_arm(side: ArmFigures, alpha: float, *, logit: bool = False) -> tuple[float | None, float | None]:
-    """Interval of one arm's mean for retraining and new images; None where it does not exist."""
-    if len(side.figures) < 2 or side.influence.shape[1] < 2 or not np.isfinite(side.influence).all():
-        return None, None
-    result = crossed((side,), (1.0,), alpha=alpha)
-    if logit and float(result.se) > 0:
-        limits = logit_interval(float(result.estimate), float(result.se), df=float(result.df), alpha=alpha)
-        return number(limits[0]), number(limits[1])
-    return number(float(result.ci_low)), number(float(result.ci_high))
-
-
-def _auc_means(design: Design, cells: Cells, model: str) -> Iterator[Mean]:
-    predictions = cells.predictions[model]
-    everything = _all_auc(cells, predictions)
-    for arm in design.arms:
-        rows = [row for row, run in enumerate(predictions.runs) if run.arm == arm]
-        if not rows:
-            continue
-        groups = pretraining_groups(tuple(predictions.runs[row] for row in rows))
-        figures = np.array([everything.figures[[rows[i] for i in group]].mean() for group in groups])
-        influence = np.stack([everything.influence[[rows[i] for i in group]].mean(axis=0) for group in groups])
-        n_images = len(predictions.images)
-        if np.isnan(figures).any():
-            yield Mean(arm, model, "", "auc", 0, 0, n_images * len(rows), *(None,) * 7)
-            continue
-        limits = _single_arm(ArmFigures(figures, influence), design.alpha, logit=True)
-        yield Mean(
-            *(arm, model, "", "auc", len(figures), n_images, 0), *_spread(figures, None), *limits, *_range(figures)
-        )
-
-
-def _all_auc(cells: Cells, predictions: Predictions) -> ArmFigures:
-    return mean_auc(predictions.probabilities, predictions.labels, compact(cells.images.clusters[predictions.images]))
-
-
-def run_means(design: Design, cells: Cells) -> tuple[RunMean, ...]:
-    """Every run's value of every metric: mean over its defined images, or the AUC itself."""
-    found = []
-    for (_, attribution, metric), block in blocks_of(design, cells).items():
-        for run, values in zip(block.runs, block.values, strict=True):
-            defined = np.isfinite(values)
-            n = int(defined.sum())
-            value = float(values[defined].mean()) if n else None
-            found.append(_run_mean(run, attribution, metric, value=value, n_images=n, n_undefined=len(values) - n))
-    if "auc" in design.metrics:
-        for model in design.models:
-            if model not in cells.predictions:
-                continue
-            predictions = cells.predictions[model]
-            n = len(predictions.images)
-            for run, figure in zip(predictions.runs, _all_auc(cells, predictions).figures, strict=True):
-                found.append(_run_mean(run, "", "auc", value=number(figure), n_images=n, n_undefined=0))
-    return tuple(found)
-
-
-def _run_mean(
-    run: RunStatus, attribution: str, metric: str, *, value: float | None, n_images: int, n_undefined: int
-) -> RunMean:
-    return RunMean(run.run_id, run.arm, run.model, run.seed, attribution, metric, value, n_images, n_undefined)
+from study.statistics.means import blocks_of
 
 
 def components(design: Design, cells: Cells) -> tuple[Components, ...]:
@@ -155,7 +39,7 @@ def _components(design: Design, key: Key, block: Block) -> Components:
         raw_run=number(raw.run),
         raw_arm_by_image=number(raw.arm_by_image),
         raw_image=number(raw.image),
-        alpha=agreement_on_order(arms),
+        alpha=agreement_on_order(np.round(np.stack([arm.mean(axis=0) for arm in arms]), 12)),
         dependability=_dependability(arms, raw),
     )
 
@@ -176,18 +60,6 @@ def _dependability(arms: Sequence[Floats], raw: VarianceComponents) -> float | N
     if not np.isfinite(arm):
         return None
     return number(max(arm, 0.0) / (max(arm, 0.0) + noise)) if noise > 0 else None
-
-
-def agreement_on_order(arms: Sequence[Floats]) -> float | None:
-    """Krippendorff's alpha on ranks: do images agree on which arm is best; None for one arm.
-
-    Images are raters, arms are items, and each image ranks the arms by its values averaged over runs.
-    """
-    if len(arms) < 2:
-        return None
-    ranks = stats.rankdata(np.round(np.stack([arm.mean(axis=0) for arm in arms]), 12), axis=0)
-    total = float(ranks.var(ddof=1))
-    return float(1 - ranks.var(axis=1, ddof=1).mean() / total) if total > 0 else None
 
 
 def image_differences(drafts: Sequence[Draft], cells: Cells) -> tuple[ImageDifference, ...]:

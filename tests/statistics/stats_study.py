@@ -60,7 +60,8 @@ def prediction_rows(scores: Mapping[str, Any], labels: Any) -> pd.DataFrame:
 
 
 def design_of(arms: tuple[str, ...] = ("baseline", "mae"), *, n_seeds: int = 3, **changes: Any) -> Design:
-    """A design with one primary contrast of the first two arms."""
+    """A design with one primary contrast of the first two arms, none of a single arm."""
+    one = [Contrast("c", "q", "primary", arms[1], arms[0], "vit", "gradcam", "ehr")] if len(arms) > 1 else []
     base = Design(
         study="toy",
         arms=arms,
@@ -68,7 +69,7 @@ def design_of(arms: tuple[str, ...] = ("baseline", "mae"), *, n_seeds: int = 3, 
         models=("vit",),
         seeds=tuple(range(n_seeds)),
         seeding="nested",
-        contrasts=(Contrast("c", "q", "primary", arms[1], arms[0], "vit", "gradcam", "ehr"),),
+        contrasts=tuple(one),
         metrics={"ehr": FACTS},
         attributions=("gradcam",),
         controls=(),

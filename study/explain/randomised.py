@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from study.errors import UnsupportedError
 from study.explain.attribute import attribute
@@ -44,12 +43,12 @@ _REDRAWN: WeakKeyDictionary[nn.Module, dict[int, nn.Module]] = WeakKeyDictionary
 
 
 def randomised_weights(
-    classifier: Classifier, images: Tensor, targets: Tensor, *, method: str = "gradcam", draw: int = 0
+    classifier: Classifier, images: Tensor, targets: Tensor, *, method: str = "saliency", draw: int = 0
 ) -> Tensor:
     """Map of a method on the network with all weights redrawn (the last step of `cascade`).
 
     Args:
-        classifier: gives the architecture, and the running statistics of batch normalisation.
+        classifier: gives the architecture.
         images: [B, C, H, W] normalised.
         targets: [B] class index.
         method: of the registry, with its default settings; no control, and none that needs seeds or references.
@@ -78,7 +77,8 @@ def cascade(classifier: Classifier, *, draw: int) -> Iterator[tuple[str, Classif
     """The network with its weights redrawn from the output down to one part after the other.
 
     Linear layers, convolutions and norms start as PyTorch and timm start them (`reset_parameters`). Batch
-    normalisation gets weight 1 and bias 0 and keeps its running statistics. Tokens, position embeddings and other
+    normalisation gets weight 1, bias 0, mean 0 and variance 1: with the statistics of the trained features, random
+    ones are often cut to nothing by the ReLU behind it, and a map that is zero can be compared with none. Tokens, position embeddings and other
     parameters without such a start are drawn from N(0, 0.02^2). What is drawn for a part depends on `draw` and on
     the part's name only, on every device.
 
@@ -190,10 +190,7 @@ def _redraw(network: nn.Module, part: Part, draw: int) -> None:
 
 def _start(module: nn.Module) -> None:
     """Draws the parameters that this module itself holds."""
-    if isinstance(module, _NormBase):  # its own reset would forget the running statistics
-        for name, parameter in module.named_parameters(recurse=False):
-            nn.init.constant_(parameter, 1.0 if name == "weight" else 0.0)
-    elif callable(reset := getattr(module, "reset_parameters", None)):
+    if callable(reset := getattr(module, "reset_parameters", None)):
         reset()
     else:
         for parameter in module.parameters(recurse=False):

@@ -110,7 +110,7 @@ ATTRIBUTIONS: Registry[Attribution] = Registry(
             "study.explain.randomised:randomised_weights",
             "Random weights",
             control=True,
-            parameters={"method": "gradcam", "draw": 0},
+            parameters={"method": "saliency", "draw": 0},
         ),
     },
 )

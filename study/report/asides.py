@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date as Date
 from typing import Any
 
-from study.report import names, numbers
+from study.report import names, numbers, ranks
+from study.report.cells import alone, primary_attribution
 from study.report.contrast_tables import name, of_family
 from study.report.notes import Notes
-from study.report.tables import primary_attribution
-from study.report.terms import Language, Text, fill, join, same
+from study.report.rank_tables import reading
+from study.report.terms import TERMS, Language, Text, fill, join, same
 from study.report.wording import forbidden, voice
 
 Row = Mapping[str, Any]
@@ -39,8 +40,20 @@ def left_out(sections: Iterable[int]) -> Text:
     return fill("scope.left_out", sections=words) if words else same("")
 
 
+def scope(results: Results) -> list[Text]:
+    """What the design can and cannot say."""
+    if alone(results):
+        return [TERMS["scope.one"], TERMS["scope.one.fixed"]]
+    can = TERMS["scope.can.ranks" if ranks.shown(results) else "scope.can"]
+    if not of_family(results, "primary"):
+        return [can, TERMS["scope.fixed"]]
+    return [can, fill("scope.primary", n=results["counts"]["primary_contrasts"]), TERMS["scope.fixed"]]
+
+
 def controls(results: Results) -> list[Text]:
-    """What the controls say of the primary metric: against the centre prior, and the random map."""
+    """What the controls say: of the primary metric, or of how many methods rank above them where one arm is all."""
+    if alone(results) and (found := reading(results)):
+        return found
     return [*_above_centre(results), *_above_random(results)]
 
 

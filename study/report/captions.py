@@ -77,7 +77,7 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "range.unit": (", 0 to 1", ", 0 ~ 1"),
     "group.agreement": ("Agreement with the human box", "사람이 그린 상자와의 일치성"),
-    "group.faithfulness": ("Insertion and deletion", "삽입과 삭제"),
+    "group.faithfulness": ("Faithfulness", "충실도"),
     "group.masking": ("ADCC and its parts", "ADCC와 구성 요소"),
     "note.sd": (
         "± is the SD over runs of the mean over images, not a confidence interval.",
@@ -105,12 +105,14 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     "group.runs": ("{model}; {arms}", "{model}; {arms}"),
     "group.arm_runs": ("{arm}: {k} of {n} runs", "{arm}: 실행 {n}회 중 {k}회"),
     "tab.classification": (
-        "Classification on the same test images: mean ± SD over runs, × 100.",
-        "같은 검사 영상의 분류 성능: 실행 평균 ± SD, × 100.",
+        "Classification on the same test images: mean ± SD over runs.",
+        "같은 검사 영상의 분류 성능: 실행 평균 ± SD.",
     ),
     "note.classification": (
-        "{metrics}. ± is the SD over runs. Shown so that a map of a model that fails is recognised.",
-        "{metrics}. ±는 실행 간 표준편차. 분류에 실패한 모델의 맵을 가려내기 위함.",
+        "{metrics}. ± is the SD over runs. Small print: under an arm its stages before fine-tuning, under the first "
+        "value the lowest to highest run. Shown so that a map of a model that fails is recognised.",
+        "{metrics}. ±는 실행 간 표준편차. 작은 글씨: 비교군 아래는 미세조정 이전 단계, 첫 번째 값 아래는 최저 ~ 최고 실행. "
+        "분류에 실패한 모델의 맵을 가려내기 위함.",
     ),
     "tab.primary": (
         "Primary contrasts{on}. One family, {m}, {adjustment}.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from study.report import numbers
+from study.report import numbers, ranks
+from study.report.cells import alone
 from study.report.contrast_tables import name, of_family
 from study.report.terms import TERMS, Text, fill
 from study.report.wording import voice
@@ -23,8 +24,9 @@ def changed(results: Results, previous: Results | None) -> list[Text]:
     if not previous or previous.get("schema") != results["schema"]:
         return [TERMS["changed.first"]]
     now, before = _by_id(results), _by_id(previous)
-    verdicts = list(_verdicts(results, now, before))
+    verdicts = [*_verdicts(results, now, before), *_first_ranks(results, previous)]
     rest = [
+        *_ranks(results, previous),
         *_estimates(results, now, before),
         *_counts(results, previous, now, before),
         *_versions(results, previous),
@@ -33,7 +35,8 @@ def changed(results: Results, previous: Results | None) -> list[Text]:
     number = previous["report"]
     if not verdicts and not rest:
         return [fill("changed.nothing", number=number)]
-    return verdicts + rest if verdicts else [*rest, fill("changed.none_verdict", number=number)]
+    none = fill("changed.none_first" if alone(results) else "changed.none_verdict", number=number)
+    return verdicts + rest if verdicts else [*rest, none]
 
 
 def _by_id(results: Results) -> dict[str, Mapping[str, Any]]:
@@ -48,6 +51,34 @@ def _verdicts(results: Results, now: Rows, before: Rows) -> Iterator[Text]:
         if key in before and before[key]["verdict"]["short"] != row["verdict"]["short"]:
             words = {"before": Text(**before[key]["verdict"]["short"]), "after": Text(**row["verdict"]["short"])}
             yield fill("changed.verdict", name=name(results, row, voice(results), model=True), **words)
+
+
+def _moved(results: Results, previous: Results) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Selected rankings of a one-arm study, as they were and as they are."""
+    for metric in ranks.selected(results) if alone(results) else ():
+        for model in results["models"]:
+            arm = results["arms"][0]["arm"]
+            old, new = (ranks.find(part, model, arm, metric) for part in (previous, results))
+            if old is not None and new is not None:
+                yield old, new
+
+
+def _first_ranks(results: Results, previous: Results) -> Iterator[Text]:
+    for old, new in _moved(results, previous):
+        before, after = (next(iter(ranks.ranks(row))) for row in (old, new))
+        if before != after:
+            words = {"metric": results["metrics"][new["metric"]]["title"], "model": new["model"]}
+            titles = [part["attributions"][x]["title"] for part, x in ((previous, before), (results, after))]
+            yield fill("changed.first_rank", **words, before=titles[0], after=titles[1])
+
+
+def _ranks(results: Results, previous: Results) -> Iterator[Text]:
+    """Rankings that would print other numbers."""
+    for old, new in _moved(results, previous):
+        printed = [{x: numbers.fixed(rank, 2) for x, rank in ranks.ranks(row).items()} for row in (old, new)]
+        if printed[0] != printed[1]:
+            words = {"metric": results["metrics"][new["metric"]]["title"], "model": new["model"]}
+            yield fill("changed.ranks", **words)
 
 
 def _estimates(results: Results, now: Rows, before: Rows) -> Iterator[Text]:

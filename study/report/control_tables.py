@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.report import numbers
+from study.report import numbers, ranks
+from study.report.cells import OPEN, WIDEST, alone, mark, metric_head, primary_attribution
 from study.report.names import group
 from study.report.table import Group, Head, Line, Table, number, word_head
-from study.report.tables import WIDEST, mark, metric_head, primary_attribution
 from study.report.terms import TERMS, fill, same
 
 Row = Mapping[str, Any]
@@ -17,7 +17,7 @@ Results = Mapping[str, Any]
 
 def controls_table(results: Results, model: str) -> Table | None:
     """Controls as rows beside the real arms of the primary attribution."""
-    attribution = primary_attribution(results)
+    attribution = shown_attribution(results)
     metrics = control_metrics(results, model)
     if not metrics or attribution is None:
         return None
@@ -30,13 +30,34 @@ def controls_table(results: Results, model: str) -> Table | None:
         arms = [arm for arm in _control_arms(results) if any((arm["arm"], model, label, m) in means for m in metrics)]
         lines = tuple(_control_line(results, means, arm, model, label, metrics) for arm in arms)
         groups += [Group(same(results["attributions"][label]["title"]), lines)] if lines else []
+    if alone(results):
+        groups = [Group(None, tuple(_by_map(results, groups)))]
     return Table(
         key=f"controls-{results['models'].index(model) + 1}",
-        caption=fill("tab.controls", model=model),
+        caption=fill("tab.controls.maps" if alone(results) else "tab.controls", model=model),
         heads=(word_head(TERMS["col.map"]), *(Head(metric_head(results, metric)) for metric in metrics)),
         groups=tuple(groups),
         notes=(TERMS["note.controls"],),
     )
+
+
+def shown_attribution(results: Results) -> str | None:
+    """The primary attribution; of one arm the method that ranks best by the first selected metric."""
+    rows = ranks.rankings(results) if alone(results) else ()
+    first = next((row for metric in ranks.selected(results) for row in rows if row["metric"] == metric), None)
+    found = ranks.methods(results, first) if first else []
+    return found[0] if found else primary_attribution(results)
+
+
+def _by_map(results: Results, groups: Sequence[Group]) -> list[Line]:
+    """The one row of each group under the name of its map."""
+    open_ones = {facts["title"] for facts in results["attributions"].values() if facts["control"]}
+    return [
+        Line(group.label, line.cells, OPEN if group.label.en in open_ones else None)
+        for group in groups
+        if group.label is not None
+        for line in group.lines
+    ]
 
 
 def _control_arms(results: Results) -> list[Row]:

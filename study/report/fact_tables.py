@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from study.report import numbers
+from study.report.cells import alone
 from study.report.contrast_tables import name, of_family
 from study.report.table import Cell, Group, Head, Line, State, Table, word, word_head
 from study.report.terms import TERMS, Text, fill, join, same
@@ -42,8 +43,8 @@ def design(results: Results) -> Table:
 def _design_rows(results: Results) -> Iterator[tuple[Text, Cell]]:
     counts, settings = results["counts"], results["settings"]
     seeds = ", ".join(str(seed) for seed in results["seeds"])
-    sizes = {key: counts[key] for key in ("arms", "models")} | {"seeds": counts["seeds"]}
-    yield TERMS["row.arms"], word(fill("value.arms", **sizes))
+    sizes = {key: counts[key] for key in ("arms", "models", "seeds", "attributions", "controls")}
+    yield TERMS["row.arms"], word(fill("value.maps" if alone(results) else "value.arms", **sizes))
     for label, facts in results["datasets"].items():
         yield fill("row.data", name=label), word(same(short(data_text(facts))))
     target = results["datasets"].get(str(settings.get("target")), {})
@@ -218,7 +219,7 @@ def checklist(results: Results, shown: Sequence[int]) -> Table:
         ("n", "ok", same("2, 5")),
         ("spread", "ok", same("3, 4, 5") if boxes else same("5")),
         ("tests", "ok", same("5, 10")),
-        ("effect", "ok", same("1, 5")),
+        ("effect", "part", TERMS["list.effect.ranks"]) if alone(results) else ("effect", "ok", same("1, 5")),
         ("leak", "part", TERMS["list.leak.state"]),
         ("annotation", "no", TERMS["list.annotation.state" if boxes else "list.annotation.none"]),
         ("failures", "ok" if gallery else "no", same("8") if gallery else TERMS["left_out.8"]),

@@ -1,4 +1,4 @@
-"""Page 1: the counts, one answer per primary contrast, and three short lists.
+"""Page 1: the counts, the answers, and three short lists.
 
 Everything that is left out to keep the page one page is left out by `Fit`, in a fixed order,
 and the page says where the rest is.
@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.report import names, numbers
+from study.report import names, numbers, ranks
+from study.report.answers import Answer, answers
+from study.report.cells import alone
 from study.report.changes import changed
 from study.report.contrast_tables import of_family
 from study.report.notes import Notes
-from study.report.terms import TERMS, Text, fill, join, same
-from study.report.wording import Voice, headline, pair, result, voice
+from study.report.terms import TERMS, Text, fill, join
 
 Row = Mapping[str, Any]
 Results = Mapping[str, Any]
@@ -59,16 +60,6 @@ FITS = (
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One primary contrast over its models: question, headline, a line per model."""
-
-    label: str
-    question: str
-    headline: Text
-    lines: tuple[Text, ...]
-
-
-@dataclass(frozen=True)
 class Count:
     """A number of the strip under the title, with its words."""
 
@@ -90,14 +81,14 @@ class Front:
 
 def front(results: Results, notes: Notes, previous: Results | None, fit: Fit) -> Front:
     """Page 1 as far as `fit` allows."""
-    answers = list(_answers(results))
-    shown = answers[: fit.answers]
+    every = answers(results)
+    shown = every[: fit.answers]
     more = []
-    if len(shown) < len(answers):
-        more.append(fill("more.questions", n=len(answers) - len(shown)))
+    if len(shown) < len(every):
+        more.append(fill("more.questions", n=len(every) - len(shown)))
     if not fit.details:
         shown = [Answer(a.label, a.question, a.headline, ()) for a in shown]
-        more.append(TERMS["more.details"])
+        more.append(TERMS["more.ranks" if alone(results) else "more.details"])
     return Front(
         counts=tuple(_counts(results)),
         answers=tuple(shown),
@@ -124,6 +115,10 @@ def _counts(results: Results) -> Iterator[Count]:
     used, listed = counts["images_used"], counts["images_listed"]
     images = numbers.count(used) if used == listed else f"{numbers.count(used)} / {numbers.count(listed)}"
     yield Count(images, TERMS["count.images"])
+    if alone(results):
+        yield Count(f"{counts['attributions']} + {counts['controls']}", TERMS["count.maps"])
+        yield Count(str(counts["metrics"]), TERMS["count.metrics"])
+        return
     yield Count(str(counts["questions"]), TERMS["count.questions"])
     margins = list(_margins(results))
     if not margins:
@@ -143,53 +138,17 @@ def _margins(results: Results) -> Iterator[tuple[str, str]]:
             yield row["metric"], numbers.margin(row["margin"], results["metrics"][row["metric"]]["unit"])
 
 
-def _answers(results: Results) -> Iterator[Answer]:
-    """One answer per question, pair, attribution and metric, in the protocol's order."""
-    rows, speaker = of_family(results, "primary"), voice(results)
-    grouped: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        key = tuple(row[part] for part in ("question", "treatment", "control", "attribution", "metric"))
-        grouped.setdefault(key, []).append(row)
-    labels = {q["question"]: q["id"] for q in results["questions"]}
-    several = {question: sum(key[0] == question for key in grouped) > 1 for question in labels}
-    whats = {key[3:] for key in grouped}
-    said: set[str] = set()
-    for key, members in grouped.items():
-        words = headline(members)
-        if several[key[0]]:
-            title = pair(members[0], speaker)
-            title = join([title, _what(results, members[0], several=len(whats) > 1)])
-            words = fill("headline.pair", pair=title, headline=words)
-        first = key[0] not in said
-        said.add(key[0])
-        yield Answer(
-            labels[key[0]] if first else "",
-            _question(key[0], members[0], speaker) if first else "",
-            words,
-            tuple(result(row, speaker) for row in members),
-        )
-
-
-def _what(results: Results, row: Row, *, several: bool) -> Text:
-    if not several:
-        return same("")
-    attribution = f", {names.attribution_title(row['attribution'])}" if row["attribution"] else ""
-    return same(f"({results['metrics'][row['metric']]['title']}{attribution})")
-
-
-def _question(question: str, row: Row, speaker: Voice) -> str:
-    return question or pair(row, speaker).en
-
-
 def _quote(results: Results) -> Iterator[Text]:
     """What a reader must know before quoting a number, the gravest first."""
     counts, rows = results["counts"], of_family(results, "primary")
     untested = sum(row["verdict"]["kind"] == "not_tested" for row in rows)
     if untested:
         yield fill("quote.untested", n=untested, total=len(rows))
+    if alone(results):
+        yield from _ranks(results)
     if any(row["verdict"]["models_only"] and row["verdict"]["kind"] != "not_tested" for row in rows):
         yield TERMS["quote.one_run"]
-    elif 1 < counts["runs_per_arm_highest"] < FEW_RUNS:
+    elif 1 < counts["runs_per_arm_highest"] < FEW_RUNS and rows:
         yield fill("quote.few_runs", n=counts["runs_per_arm_highest"])
     yield from _centre(results, rows)
     if rows and all(row["margin"] is None for row in rows):
@@ -202,9 +161,17 @@ def _quote(results: Results) -> Iterator[Text]:
         yield fill("quote.missing", k=counts["runs_finished"], n=counts["runs_planned"])
     if results["protocol"]["deviations"]:
         yield fill("quote.deviations", n=len(results["protocol"]["deviations"]))
-    yield from _meaning(results, rows)
+    yield from _meaning(results, [row["metric"] for row in rows] or ranks.selected(results))
     target = str(results["settings"].get("target") or results["study"])
     yield fill("quote.population", name=target, images=numbers.count(counts["images_used"]))
+
+
+def _ranks(results: Results) -> Iterator[Text]:
+    """What an order of methods is not."""
+    if ranks.shown(results):
+        yield TERMS["quote.ranks"]
+        first = ranks.selected(results)[0]
+        yield from ranks.remarks([row for row in ranks.rankings(results) if row["metric"] == first])
 
 
 def _centre(results: Results, rows: Sequence[Row]) -> Iterator[Text]:
@@ -224,8 +191,8 @@ def _centre(results: Results, rows: Sequence[Row]) -> Iterator[Text]:
             )
 
 
-def _meaning(results: Results, rows: Sequence[Row]) -> Iterator[Text]:
-    for metric in dict.fromkeys(row["metric"] for row in rows):
-        if not results["metrics"][metric]["per_run"]:
+def _meaning(results: Results, metrics: Sequence[str]) -> Iterator[Text]:
+    for metric in dict.fromkeys(metrics):
+        if not results["metrics"][metric]["per_run"] and names.group(metric) != "sanity":
             kind = "agreement" if names.group(metric) == "agreement" else "faithfulness"
             yield fill(f"quote.{kind}", metric=results["metrics"][metric]["title"])

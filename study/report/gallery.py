@@ -1,4 +1,4 @@
-"""The gallery as tables of thumbnails: row = image, columns = radiograph and arms."""
+"""The gallery: tables of thumbnails (row = image, columns = radiograph and arms) and sheets of methods."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from study.records import GalleryRow, ReportInput
 from study.report import contrast_tables, figures, numbers
+from study.report.sheets import Sheets, sheets
 from study.report.terms import TERMS, Text, fill, join, same
 from study.report.wording import voice
 
@@ -43,15 +44,16 @@ class GalleryTable(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """All tables, the rule in words, and how many images did not fit."""
+    """All tables, the rule in words, how many images did not fit, and the sheets of methods."""
 
     tables: tuple[GalleryTable, ...]
     lead: Text
     left_out: int
+    methods: Sheets
 
 
 def gallery(report: ReportInput, results: Results) -> Gallery:
-    """The gallery; empty tables where the report carries no images."""
+    """The gallery; no tables where the report carries no images, no sheets where it compares no methods."""
     tables, left, left_out = [], MOST_THUMBNAILS, 0
     for model in dict.fromkeys(row.model for row in report.gallery):
         rows = [row for row in report.gallery if row.model == model]
@@ -63,7 +65,7 @@ def gallery(report: ReportInput, results: Results) -> Gallery:
             left_out += len(rows) - len(fitting)
             if fitting:
                 tables.append(_table(fitting, chosen, results))
-    return Gallery(tuple(tables), _lead(report.gallery, results), left_out)
+    return Gallery(tuple(tables), _lead(report.gallery, results), left_out, sheets(report, results))
 
 
 def _lead(rows: Sequence[GalleryRow], results: Results) -> Text:

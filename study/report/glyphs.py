@@ -19,7 +19,7 @@ WORD_JOINER = "\u2060"
 REPLACEMENT = "□"
 
 _FEATURES = ["kern", "tnum", "liga", "ccmp", "locl"]
-_HANGUL_PAIR = re.compile(r"(?<=[\uac00-\ud7a3])(?=[\uac00-\ud7a3])")
+_KEPT_PAIR = re.compile(r"(?<=[\uac00-\ud7a3])(?=[\uac00-\ud7a3])|(?<=\+)(?=\+)")
 _TEXT_NODE = re.compile(r">[^<]+<")
 _NOT_TEXT = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", flags=re.DOTALL)
 
@@ -65,9 +65,12 @@ def _subset(path: Path, codes: list[int]) -> bytes:
 
 
 def keep_words_whole(page: str) -> str:
-    """A word joiner between adjacent Hangul: WeasyPrint ignores `word-break: keep-all` (Kozea/WeasyPrint#1153)."""
+    """A word joiner between adjacent Hangul, and in `Grad-CAM++`.
+
+    WeasyPrint ignores `word-break: keep-all` (Kozea/WeasyPrint#1153).
+    """
     head, body, rest = page.partition("<body")
-    joined = _TEXT_NODE.sub(lambda node: _HANGUL_PAIR.sub(WORD_JOINER, node[0]), rest)
+    joined = _TEXT_NODE.sub(lambda node: _KEPT_PAIR.sub(WORD_JOINER, node[0]), rest)
     return head + body + joined
 
 

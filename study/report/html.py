@@ -20,14 +20,19 @@ import jinja2
 from markupsafe import Markup, escape
 
 from study.report import asides, contrast_tables, fact_tables
+from study.report.cells import alone
+from study.report.class_tables import classification, concepts, per_class
 from study.report.control_tables import controls_table
+from study.report.cross_tables import cross_tables
 from study.report.front import Front
 from study.report.gallery import Gallery
+from study.report.layers import layer_tables
 from study.report.methods import glossary, methods
 from study.report.notes import Notes
 from study.report.pictures import MOST_ESTIMATIONS, Picture, Pictures
+from study.report.rank_tables import rank_tables
 from study.report.table import Table
-from study.report.tables import classification, metric_tables
+from study.report.tables import metric_tables
 from study.report.terms import TERMS, Language, Text, fill
 
 FOLDER = Path(__file__).parent
@@ -86,8 +91,14 @@ def _tables(results: Mapping[str, Any]) -> dict[str, list[Table]]:
         "provenance": fact_tables.provenance(results),
     }
     tables = {name: [table] if table else [] for name, table in single.items()}
-    tables |= {which: metric_tables(results, which) for which in ("agreement", "faithfulness", "masking")}
-    return tables
+    tables |= {which: metric_tables(results, which) for which in ("agreement", "faithfulness", "masking", "sanity")}
+    return tables | {
+        "per_class": per_class(results),
+        "concepts": concepts(results),
+        "cross": cross_tables(results),
+        "ranks": rank_tables(results),
+        "layers": layer_tables(results),
+    }
 
 
 def _stays(n: int, tables: Mapping[str, Any], pictures: Pictures, gallery: Gallery, notes: Notes) -> bool:
@@ -95,11 +106,15 @@ def _stays(n: int, tables: Mapping[str, Any], pictures: Pictures, gallery: Galle
     if n == 3:
         return bool(tables["agreement"])
     if n == 4:
-        return bool(tables["faithfulness"] or tables["masking"] or pictures.curves)
+        found = any(tables[name] for name in ("faithfulness", "masking", "sanity", "cross"))
+        return found or bool(pictures.curves)
+    if n == 5:
+        compared = any(tables[name] for name in ("primary", "secondary", "exploratory", "ranks", "layers"))
+        return compared or bool(tables["classification"] and not tables["agreement"])
     if n == 6:
         return bool(pictures.estimation)
     if n == 8:
-        return bool(gallery.tables or notes.by_hand)
+        return bool(gallery.tables or gallery.methods.sheets or notes.by_hand)
     if n == 12:
         return bool(notes.questions or notes.plan)
     return True
@@ -224,6 +239,9 @@ def render_page(content: Content, languages: Sequence[Language], *, web: bool, o
             control_sentences=asides.controls(results),
             statistics_notes=asides.statistics_notes(results, most=asides.MOST_NOTES if web else asides.MOST_IN_PRINT),
             warnings=asides.warnings(results, content.notes),
+            headings={n: "s5.ranks" if n == 5 and alone(results) else f"s{n}" for n in SECTIONS},
+            alone=alone(results),
+            scope=asides.scope(results),
             left_out=asides.left_out(n for n in SECTIONS if n not in content.sections),
             most_estimations=MOST_ESTIMATIONS,
             fill=fill,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from study.report import numbers
+from study.report import numbers, ranks
+from study.report.cells import alone, controls, real
 from study.report.contrast_tables import of_family
 from study.report.names import base
 from study.report.terms import TERMS, Text, fill, join, same
@@ -30,23 +31,32 @@ def methods(results: Results) -> Text:
 def _sentences(results: Results) -> Iterator[Text]:
     counts = results["counts"]
     arms = ", ".join(arm["name"] for arm in results["arms"])
-    yield fill("m.arms", n=counts["arms"], arms=arms, models=", ".join(results["models"]))
+    models = ", ".join(results["models"])
+    if alone(results):
+        yield fill("m.one_arm", arm=arms, models=models)
+    else:
+        yield fill("m.arms", n=counts["arms"], arms=arms, models=models)
     runs = {"seeds": counts["seeds"], "done": counts["runs_finished"], "planned": counts["runs_planned"]}
     yield fill("m.runs", **runs)
     if counts["runs_per_arm_highest"] == 1:
-        yield TERMS["m.one_run"]
-    real = [facts["title"] for facts in results["attributions"].values() if not facts["control"]]
+        yield TERMS["m.one_run.alone" if alone(results) else "m.one_run"]
+    titles = [results["attributions"][label]["title"] for label in real(results)]
     settings = results["settings"]
     target = TERMS["m.target.predicted" if settings.get("target_class") == "predicted" else "m.target.label"]
     yield fill(
         "m.images",
         images=numbers.count(counts["images_used"]),
         name=settings.get("target") or results["study"],
-        attributions=", ".join(real) or numbers.MISSING,
+        attributions=", ".join(titles) or numbers.MISSING,
         target=target,
     )
     yield from _primary(results)
-    yield from _tests(results)
+    if results["contrasts"]:
+        yield from _tests(results)
+    if ranks.shown(results):
+        n = len({row["metric"] for row in ranks.rankings(results)})
+        yield fill("m.ranks", n=n, alpha=numbers.plain(results["alpha"]))
+    yield TERMS["m.undefined"]
     if results["protocol"]["locked"]:
         n = len(results["protocol"]["deviations"])
         yield fill("m.locked", date=results["protocol"]["locked"][:10], n=n)
@@ -59,7 +69,8 @@ def _primary(results: Results) -> Iterator[Text]:
     chosen = list(dict.fromkeys(row["metric"] for row in rows))
     maps = list(dict.fromkeys(row["attribution"] for row in rows if row["attribution"]))
     titles = [results["attributions"][label]["title"] for label in maps]
-    others = [facts["title"] for label, facts in results["metrics"].items() if label not in chosen]
+    tested = {row["metric"] for row in of_family(results, "secondary")}
+    others = [facts["title"] for label, facts in results["metrics"].items() if label in tested - set(chosen)]
     values = {
         "metric": ", ".join(results["metrics"][label]["title"] for label in chosen),
         "attribution": fill("m.on", attribution=", ".join(titles)) if titles else same(""),
@@ -81,7 +92,6 @@ def _tests(results: Results) -> Iterator[Text]:
     yield from _margins(results)
     if of_family(results, "secondary"):
         yield TERMS["m.secondary"]
-    yield TERMS["m.undefined"]
 
 
 def _margins(results: Results) -> Iterator[Text]:
@@ -98,12 +108,14 @@ def _margins(results: Results) -> Iterator[Text]:
 
 
 def glossary(results: Results) -> list[Entry]:
-    """The words that occur: nouns of the design, metrics and controls of the protocol, statistics."""
+    """The words that occur: nouns of the design, metrics and maps of the protocol, statistics."""
     metrics = [base(label) for label in results["metrics"]]
-    controls = [base(label) for label, facts in results["attributions"].items() if facts["control"]]
+    maps = [base(label) for label in (*real(results), *controls(results))]
     verdicts = {row["verdict"]["kind"] for row in of_family(results, "primary")}
     margin = any(row["margin"] is not None for row in of_family(results, "primary"))
-    words = [*_ALWAYS_FIRST, *metrics, *controls, "delta", "p_adj"]
+    words = [*_ALWAYS_FIRST, *metrics, *maps]
+    words += ["delta", "p_adj"] if results["contrasts"] else []
+    words += ["rank", "critical_difference"] if ranks.shown(results) else []
     words += ["sd"] if results["counts"]["runs_per_arm_highest"] > 1 else []
     words += ["equivalent"] if margin else []
     words += ["inconclusive"] if "inconclusive" in verdicts else []

@@ -8,6 +8,8 @@ from study.records import MetricFacts
 from study.registry import ATTRIBUTIONS, METRICS
 
 ACRONYMS = ("mae", "cam", "vit", "cnn", "lrp", "iba", "ehr", "roi")
+NORMALISED = ("faithfulness_gap", "degradation")
+"""Made from curves, but divided by what the model loses on the film: comparable between models."""
 
 
 def base(label: str) -> str:
@@ -19,6 +21,30 @@ def suffix(label: str) -> str:
     """` (baseline=blur)` of `insertion[baseline=blur]`; empty without parameters."""
     inside = label.partition("[")[2].rstrip("]")
     return f" ({inside})" if inside else ""
+
+
+def parameters(label: str) -> dict[str, str]:
+    """`{"layer": "2"}` of `gradcam[layer=2]`; empty without parameters."""
+    inside = label.partition("[")[2].removesuffix("]")
+    return dict(part.partition("=")[::2] for part in inside.split(",") if "=" in part)
+
+
+def without(label: str, parameter: str) -> str:
+    """The label with one parameter less: `gradcam` of `gradcam[layer=2]`."""
+    left = [f"{key}={value}" for key, value in parameters(label).items() if key != parameter]
+    return base(label) + (f"[{','.join(left)}]" if left else "")
+
+
+def is_raw_curve(metric: str) -> bool:
+    """Whether it is the area under a model's own curve, which every model draws on a scale of its own."""
+    name = base(metric)
+    return name in METRICS and "curves" in METRICS[name].needs and name not in NORMALISED
+
+
+def is_cross(metric: str) -> bool:
+    """Whether maps are scored on the models of other arms."""
+    name = base(metric)
+    return name in METRICS and "cross" in METRICS[name].needs
 
 
 def arm_names(arms: Sequence[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -46,7 +72,7 @@ def is_control(label: str) -> bool:
 
 
 def group(label: str) -> str:
-    """`agreement`, `faithfulness` or `masking`: the section and table a metric belongs to."""
+    """`agreement`, `faithfulness`, `masking` or `sanity`: the section and table a metric belongs to."""
     name = base(label)
     return METRICS[name].group if name in METRICS else "faithfulness"
 

@@ -53,6 +53,11 @@ def bound(value: float | None, unit: Unit = "fraction", *, thresholds: Iterable[
     return fixed(value, digits, signed=True)
 
 
+def probability(value: float | None) -> str:
+    """`0.930`, with more digits where it would round to 0 or 1."""
+    return bound(value, thresholds=(0.0, 1.0)).removeprefix("+")
+
+
 def limits(margin: float | None) -> tuple[float, ...]:
     """The thresholds that decide a verdict: zero, and the margin on both sides."""
     return (0.0,) if margin is None else (0.0, margin, -margin)

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from study.records import CurveSummary, Finding, ReportInput
-from study.report import contrast_tables, figures, numbers
-from study.report.control_tables import control_metrics
+from study.records import CurveSummary, Finding, Ranking, ReportInput
+from study.report import contrast_tables, figures, numbers, ranks
+from study.report.cells import alone, primary_attribution
+from study.report.control_tables import control_metrics, shown_attribution
 from study.report.results import together
-from study.report.tables import primary_attribution
 from study.report.terms import TERMS, Language, Text, fill, same
 from study.report.wording import voice
 
 Results = Mapping[str, Any]
 MOST_ESTIMATIONS = 4
 """Estimation plots in print; the page shows all."""
+MOST_RANKS = 12
+"""Diagrams of ranks on the page; the tables hold every ranking."""
+_RUN_PANELS = ("auc", "accuracy")
+"""Metrics of whole runs that have a panel among the runs."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Pictures:
     controls: tuple[Picture, ...] = ()
     checks: tuple[Picture, ...] = ()
     learning: tuple[Picture, ...] = ()
+    first_ranks: tuple[Picture, ...] = ()
+    more_ranks: tuple[Picture, ...] = ()
 
 
 def pictures(report: ReportInput, results: Results) -> Pictures:
@@ -52,20 +58,66 @@ def pictures(report: ReportInput, results: Results) -> Pictures:
     arms = voice(results).arms
     real = [mean for mean in analysis.run_means if mean.attribution not in analysis.design.controls]
     design = analysis.design
+    chains = TERMS["fig.design.one" if alone(results) else "fig.design"]
+    drawn = _ranks(report, results)
     return Pictures(
         forest=forest(report, results),
-        design=_one("design", figures.design_chains(facts.chains, design.reference, arms), TERMS["fig.design"]),
+        design=_one("design", figures.design_chains(facts.chains, design.reference, arms), chains),
         flow=_one("flow", figures.flow(analysis), TERMS["fig.flow"]),
-        verdict_rule=_one(
-            "verdict-rule", figures.verdict_rule(_spoken(report), alpha=design.alpha), TERMS["fig.verdict_rule"]
-        ),
-        runs=_one("runs", figures.runs(_primary_first(real, results), design.metrics, design, arms), _runs(results)),
+        verdict_rule=_rule(report),
+        runs=_one("runs", _run_marks(real, results, report, arms), _runs(results)),
         curves=_curves(report, results),
         secondary=_secondary(report, results),
         estimation=_estimations(report, results),
         controls=_controls(report, results),
         checks=_checks(report, results),
         learning=_learning(report, arms),
+        first_ranks=drawn[:1] if alone(results) else (),
+        more_ranks=drawn[1:] if alone(results) else drawn,
+    )
+
+
+def _rule(report: ReportInput) -> tuple[Picture, ...]:
+    """The rule of verdicts, where there are verdicts."""
+    design = report.analysis.design
+    if not any(contrast.family == "primary" for contrast in design.contrasts):
+        return ()
+    return _one("verdict-rule", figures.verdict_rule(_spoken(report), alpha=design.alpha), TERMS["fig.verdict_rule"])
+
+
+def _run_marks(real: Sequence[Any], results: Results, report: ReportInput, arms: Mapping[str, str]) -> str | None:
+    """The marks of runs; a single run has nothing to be compared with."""
+    design = report.analysis.design
+    if alone(results) and results["counts"]["runs_per_arm_highest"] < 2:
+        return None
+    return figures.runs(_primary_first(real, results), design.metrics, design, arms)
+
+
+def _ranks(report: ReportInput, results: Results) -> tuple[Picture, ...]:
+    """Diagrams of the selected metrics: the reference arm's first, a metric's models side by side."""
+    if not ranks.shown(results):
+        return ()
+    design, selected = report.analysis.design, ranks.selected(results)
+    order = sorted(design.arms, key=lambda arm: arm != design.reference)
+    rows = [row for row in report.analysis.rankings if row.metric in selected and row.critical_difference is not None]
+    rows = [row for row in rows if len(row.attributions) >= ranks.FEWEST_DRAWN]
+    rows.sort(key=lambda row: (order.index(row.arm), selected.index(row.metric), design.models.index(row.model)))
+    found: list[Picture] = []
+    for place, row in enumerate(rows[:MOST_RANKS]):
+        svg = figures.ranks(row, design.controls, report.languages[0])
+        found += _one(f"ranks-{place}", svg, _rank_caption(results, row))
+    return tuple(found)
+
+
+def _rank_caption(results: Results, row: Ranking) -> Text:
+    arm = "" if alone(results) else f", {voice(results).arms[row.arm]}"
+    return fill(
+        "fig.ranks",
+        what=f"{results['metrics'][row.metric]['title']}, {row.model}{arm}",
+        n=numbers.count(row.n_blocks),
+        cd=numbers.fixed(row.critical_difference, 2),
+        alpha=numbers.plain(results["alpha"]),
+        p=numbers.p_relation(row.p_value, alpha=results["alpha"]),
     )
 
 
@@ -128,6 +180,7 @@ def _primary_first(run_means: Sequence[Any], results: Results) -> list[Any]:
     attribution = primary_attribution(results)
     primary = [row["metric"] for row in contrast_tables.of_family(results, "primary")]
     kept = [mean for mean in run_means if mean.attribution in ("", attribution)]
+    kept = [mean for mean in kept if mean.attribution or mean.metric in _RUN_PANELS]
     return sorted(kept, key=lambda mean: mean.metric not in primary)
 
 
@@ -157,7 +210,7 @@ def _curve_caption(curves: Sequence[CurveSummary], results: Results, model: str)
     low, high = (counts[0], counts[-1]) if counts else (0, 0)
     n = fill("interval", low=low, high=high) if low != high else same(str(low))
     return fill(
-        "fig.curves",
+        "fig.curves.one" if alone(results) else "fig.curves",
         attribution=_attribution_title(results),
         model=model,
         runs=TERMS["runs.one"] if high == 1 else fill("runs.count", n=n),
@@ -199,7 +252,8 @@ def _controls(report: ReportInput, results: Results) -> tuple[Picture, ...]:
     metrics = [metric for model in results["models"] for metric in control_metrics(results, model)[:1]]
     if not metrics:
         return ()
-    svg = figures.controls(report.analysis, metrics[0], voice(results).arms)
+    shown = shown_attribution(results) if alone(results) else None
+    svg = figures.controls(report.analysis, metrics[0], voice(results).arms, shown)
     return _one("controls", svg, fill("fig.controls", metric=results["metrics"][metrics[0]]["title"]))
 
 

@@ -7,13 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from study.records import Analysis, Contrast, Design, Finding, Mean, ReportInput, RunStatus, StudyFacts
+from study.records import (
+    Analysis,
+    Contrast,
+    Design,
+    Finding,
+    Mean,
+    MethodRow,
+    MetricFacts,
+    Ranking,
+    ReportInput,
+    RunStatus,
+    StudyFacts,
+)
+from study.registry import RUN_METRICS
 from study.report import names
 from study.report.checks import automatic_checks
 from study.report.notes import Notes
@@ -42,7 +55,7 @@ def results(report: ReportInput, notes: Notes) -> Results:
         "counts": _counts(analysis),
         "arms": _arms(facts, design, notes),
         "models": design.models,
-        "metrics": {name: {**asdict(m), "title": names.metric_title(m)} for name, m in design.metrics.items()},
+        "metrics": {name: {**asdict(m), "title": names.metric_title(m)} for name, m in _metrics(analysis).items()},
         "attributions": _attributions(design),
         "questions": _questions(design.contrasts),
         "contrasts": [_contrast(finding, analysis) for finding in together(analysis.findings)],
@@ -52,8 +65,12 @@ def results(report: ReportInput, notes: Notes) -> Results:
         "runs": design.runs,
         "run_means": analysis.run_means,
         "components": analysis.components,
+        "rankings": [{**asdict(row), "best": _best(row)} for row in analysis.rankings],
+        "outranked": _outranked(analysis),
+        "cross": analysis.cross,
         "checks": automatic_checks(report),
         "gallery": [_gallery_row(row) for row in report.gallery],
+        "method_gallery": [_method_row(row) for row in report.methods],
         "notes": analysis.notes,
         "warnings": facts.warnings,
         "datasets": facts.datasets,
@@ -99,6 +116,15 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def _metrics(analysis: Analysis) -> Mapping[str, MetricFacts]:
+    """The design's metrics, and those that the statistics made of a run's predictions (`auc[class=loose]`)."""
+    found = dict(analysis.design.metrics)
+    for label in dict.fromkeys(mean.metric for mean in analysis.means):
+        if label not in found and names.base(label) in RUN_METRICS:
+            found[label] = replace(RUN_METRICS[names.base(label)], name=label)
+    return found
+
+
 def _protocol(facts: StudyFacts) -> Mapping[str, Any]:
     return {
         "hash": facts.protocol_hash,
@@ -112,7 +138,7 @@ def _counts(analysis: Analysis) -> Mapping[str, Any]:
     finished = [run for run in design.runs if run.state == "done"]
     per_arm = [len(_finished(design.runs, arm, model)) for arm in design.arms for model in design.models]
     primary = [contrast for contrast in design.contrasts if contrast.family == "primary"]
-    chosen = [finding for finding in analysis.findings if finding.family == "primary"] or list(analysis.findings)
+    listed, used = _images(analysis)
     return {
         "runs_planned": len(design.runs),
         "runs_finished": len(finished),
@@ -121,11 +147,47 @@ def _counts(analysis: Analysis) -> Mapping[str, Any]:
         "seeds": len(design.seeds),
         "runs_per_arm_lowest": min(per_arm, default=0),
         "runs_per_arm_highest": max(per_arm, default=0),
-        "images_listed": max((finding.n_images_listed for finding in chosen), default=0),
-        "images_used": max((finding.n_images for finding in chosen), default=0),
+        "images_listed": listed,
+        "images_used": used,
         "primary_contrasts": len(primary),
         "questions": len({contrast.question for contrast in primary}),
+        "attributions": len(set(design.attributions) - set(design.controls)),
+        "controls": len(design.controls),
+        "metrics": sum(not facts.per_run for facts in design.metrics.values()),
     }
+
+
+def _images(analysis: Analysis) -> tuple[int, int]:
+    """Films listed and films with a value: of the primary contrasts, else of any, else of any metric of maps."""
+    chosen = [finding for finding in analysis.findings if finding.family == "primary"] or list(analysis.findings)
+    if chosen:
+        return max(each.n_images_listed for each in chosen), max(each.n_images for each in chosen)
+    rows = [run for run in analysis.run_means if run.attribution]
+    listed = max((run.n_images + run.n_undefined for run in rows), default=0)
+    return listed, max((run.n_images for run in rows), default=0)
+
+
+def _best(row: Ranking) -> list[str]:
+    """The best map and all within the critical difference of it, best first; empty without one."""
+    if row.critical_difference is None or not row.attributions:
+        return []
+    pairs = sorted(zip(row.average_ranks, row.attributions, strict=True), key=lambda pair: pair[0])
+    return [label for rank, label in pairs if label == pairs[0][1] or rank - pairs[0][0] < row.critical_difference]
+
+
+def _outranked(analysis: Analysis) -> list[Mapping[str, Any]]:
+    """Per map and control: on how many of the metrics that rank both the map outranks the control."""
+    controls = analysis.design.controls
+    found: dict[tuple[str, str, str, str], list[bool]] = {}
+    for row in analysis.rankings:
+        for label in (label for label in row.attributions if label not in controls):
+            for control in (control for control in row.attributions if control in controls):
+                above = control in row.above_control.get(label, ())
+                found.setdefault((row.model, row.arm, label, control), []).append(above)
+    return [
+        {"model": model, "arm": arm, "attribution": label, "control": control, "k": sum(all_), "n": len(all_)}
+        for (model, arm, label, control), all_ in found.items()
+    ]
 
 
 def _finished(runs: Sequence[RunStatus], arm: str, model: str) -> list[RunStatus]:
@@ -208,4 +270,15 @@ def _gallery_row(row: Any) -> Mapping[str, Any]:
         "difference": row.difference,
         "label": row.label,
         "values": {map_.arm: map_.value for map_ in row.maps},
+    }
+
+
+def _method_row(row: MethodRow) -> Mapping[str, Any]:
+    return {
+        "image_id": row.image_id,
+        "run_id": row.run_id,
+        "rule": row.rule,
+        "probability": row.probability,
+        "label": row.label,
+        "attributions": [map_.attribution for map_ in row.maps],
     }

@@ -19,6 +19,7 @@ class Cell:
         text: what is printed; `strong` comes before it in bold.
         value: unrounded, for sorting; None sorts as text.
         dagger: a † behind the text; `room` keeps its width free where there is none.
+        detail: a second line in small print.
         kind: numbers stand right, words left, code in a fixed width.
         state: a mark before the text: done, partly, not done.
     """
@@ -30,6 +31,7 @@ class Cell:
     room: bool = False
     kind: Kind = "number"
     state: State = ""
+    detail: Text = field(default=same(""))
 
     @property
     def plain(self) -> Text:
@@ -56,12 +58,13 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """One row: its head, the mark of its arm if it is one, and its cells."""
+    """One row: its head, the mark of its arm if it is one, its cells, and a second line under its head."""
 
     head: Text
     cells: tuple[Cell, ...]
     mark: Mark | None = None
     code: bool = False
+    detail: Text = field(default=same(""))
 
 
 @dataclass(frozen=True)

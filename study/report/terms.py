@@ -1,7 +1,7 @@
 """Every word of the report in both languages: `TERMS[key]` is a `Text(en, ko)`.
 
 The rows stand in `words` (headings, heads of tables, verdicts), `captions`, `sentences` (what may
-be said) and `glossary` (definitions). Templates and code hold keys only. Korean
+be said), `method_words` (methods compared) and the three of `glossary` (definitions). Templates and code hold keys only. Korean
 particles depend on the last sound before them, so none follows a `{variable}`.
 """
 
@@ -13,6 +13,9 @@ from typing import Literal
 
 from study.report.captions import CAPTIONS
 from study.report.glossary import DEFINITIONS
+from study.report.glossary_attributions import ATTRIBUTION_DEFINITIONS
+from study.report.glossary_metrics import METRIC_DEFINITIONS
+from study.report.method_words import METHOD_WORDS
 from study.report.sentences import SENTENCES
 from study.report.words import WORDS
 
@@ -45,7 +48,9 @@ def _merged(*tables: Mapping[str, tuple[str, str]]) -> dict[str, Text]:
     return merged
 
 
-TERMS: Mapping[str, Text] = _merged(WORDS, SENTENCES, CAPTIONS, DEFINITIONS)
+TERMS: Mapping[str, Text] = _merged(
+    WORDS, SENTENCES, CAPTIONS, METHOD_WORDS, DEFINITIONS, METRIC_DEFINITIONS, ATTRIBUTION_DEFINITIONS
+)
 
 
 def fill(key: str, **values: object) -> Text:

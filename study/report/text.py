@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from study.report.contrast_tables import of_family
 from study.report.front import Fit, front
 from study.report.notes import Notes
 from study.report.terms import TERMS, Language
@@ -28,11 +27,11 @@ def summary(results: Mapping[str, Any], language: Language | None = None) -> str
     for answer in page.answers:
         lines.append("")
         if answer.label:
-            lines += _wrapped(f"{answer.label}  {answer.question}", "    ")
+            lines += _wrapped(f"{answer.label}  {answer.question}".strip(), "    ")
         lines += _wrapped(answer.headline.lang(spoken), "    ", "  → ")
         for line in answer.lines:
             lines += _wrapped(line.lang(spoken), "    ", "    ")
-    if not of_family(results, "primary"):
+    if not page.answers:
         lines += ["", TERMS["front.no_primary"].lang(spoken)]
     lines += ["", TERMS["h.quote"].lang(spoken)]
     for text in page.quote:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from study.report.figures.forest_plot import forest
     from study.report.figures.learning import learning_curves
     from study.report.figures.perturbation import curves
+    from study.report.figures.rank_plot import ranks
     from study.report.figures.rule import verdict_rule
     from study.report.figures.run_marks import runs
     from study.report.figures.secondary_plot import secondary_forest
@@ -40,6 +41,7 @@ __all__ = [
     "forest",
     "learning_curves",
     "overlay",
+    "ranks",
     "runs",
     "secondary_forest",
     "verdict_rule",
@@ -56,6 +58,7 @@ _HOMES = {
     "forest": "forest_plot",
     "learning_curves": "learning",
     "overlay": "films",
+    "ranks": "rank_plot",
     "runs": "run_marks",
     "secondary_forest": "secondary_plot",
     "verdict_rule": "rule",

@@ -24,7 +24,9 @@ class Row(NamedTuple):
     control: bool
 
 
-def controls(analysis: Analysis, metric_name: str, arm_names: Mapping[str, str]) -> str | None:
+def controls(
+    analysis: Analysis, metric_name: str, arm_names: Mapping[str, str], attribution: str | None = None
+) -> str | None:
     """Means of the arms (filled) and of the control maps (open), one panel per model.
 
     The strip reaches from the centre prior to the reference arm, its signed width written out: what is
@@ -34,11 +36,13 @@ def controls(analysis: Analysis, metric_name: str, arm_names: Mapping[str, str])
         analysis: reads the means; controls are taken on the reference arm's models.
         metric_name: label of a metric that exists for controls too.
         arm_names: label -> name for people.
+        attribution: of the arms' maps; by default the primary one, else the first that has this metric.
 
     Returns:
         An SVG, 87 mm wide for one model and 180 mm for more; None without a control's mean.
     """
-    rows = _rows(analysis, metric_name, arm_names)
+    real = attribution or _attribution(analysis, metric_name)
+    rows = _rows(analysis, metric_name, real, arm_names)
     if not any(row.control for row in rows):
         return None
     design = analysis.design
@@ -46,7 +50,8 @@ def controls(analysis: Analysis, metric_name: str, arm_names: Mapping[str, str])
     full = sheet.HALF_MM if len(models) < 2 else sheet.FULL_MM
     row_mm = min(_ROW_MM, (sheet.TALLEST_MM - _HEAD_MM - _FOOT_MM) / len(rows))
     height = len(rows) * row_mm
-    strips, reference = _strips(analysis, metric_name), names.arm(arm_names, design.reference)
+    strips = _strips(analysis, metric_name, real)
+    reference = names.attribution(real) if len(design.arms) == 1 else names.arm(arm_names, design.reference)
     with sheet.style():
         figure, paper = sheet.page(full, _HEAD_MM + height + _FOOT_MM)
         width = (full - _NAMES_MM - 3.0 - _BETWEEN_MM * (len(models) - 1)) / len(models)
@@ -66,7 +71,7 @@ def controls(analysis: Analysis, metric_name: str, arm_names: Mapping[str, str])
             if model in strips:
                 words = _strip_words(strips[model], facts.unit if facts else "fraction", reference)
                 sheet.note(paper, left, 5.2, sheet.fit(words, width, size=6.4), size=6.4)
-        title = names.cell(design.metrics, _attribution(analysis, metric_name), metric_name)
+        title = names.cell(design.metrics, "" if len(design.arms) == 1 else real, metric_name)
         arrow = names.arrow(facts.higher_is_better if facts else None)
         label = sheet.fit(title + arrow + (", %" if percent else ""), full - _NAMES_MM)
         sheet.write(paper, (full + _NAMES_MM) / 2, _HEAD_MM + height + 7.2, label, ha="center")
@@ -83,16 +88,18 @@ def _attribution(analysis: Analysis, metric: str) -> str:
     return next((name for name in wanted if name in found and name not in design.controls), "")
 
 
-def _rows(analysis: Analysis, metric: str, arm_names: Mapping[str, str]) -> list[Row]:
-    """Arms in the protocol's order, then controls."""
+def _rows(analysis: Analysis, metric: str, real: str, arm_names: Mapping[str, str]) -> list[Row]:
+    """Arms in the protocol's order, then controls; a lone arm goes by the name of its map."""
     design = analysis.design
     means = {(each.arm, each.model, each.attribution): each.mean for each in analysis.means if each.metric == metric}
-    real = _attribution(analysis, metric)
 
     def values(arm: str, attribution: str) -> Mapping[str, float | None]:
         return {model: means.get((arm, model, attribution)) for model in design.models}
 
-    rows = [Row(names.arm(arm_names, arm), values(arm, real), False) for arm in design.arms]
+    spoken = {arm: names.arm(arm_names, arm) for arm in design.arms}
+    if len(spoken) == 1:
+        spoken = dict.fromkeys(spoken, names.attribution(real))
+    rows = [Row(name, values(arm, real), False) for arm, name in spoken.items()]
     rows += [Row(names.attribution(each), values(design.reference, each), True) for each in design.controls]
     return [row for row in rows if any(value is not None for value in row.values.values())]
 
@@ -100,7 +107,7 @@ def _rows(analysis: Analysis, metric: str, arm_names: Mapping[str, str]) -> list
 Strip = tuple[float, float]
 
 
-def _strips(analysis: Analysis, metric: str) -> dict[str, Strip]:
+def _strips(analysis: Analysis, metric: str, real: str) -> dict[str, Strip]:
     """Per model: mean of the centre prior and of the reference arm."""
     design = analysis.design
     priors = [name for name in design.controls if name.partition("[")[0] == _CENTRE]
@@ -108,7 +115,7 @@ def _strips(analysis: Analysis, metric: str) -> dict[str, Strip]:
     strips: dict[str, Strip] = {}
     for model in design.models:
         prior = means.get((design.reference, model, priors[0])) if priors else None
-        reference = means.get((design.reference, model, _attribution(analysis, metric)))
+        reference = means.get((design.reference, model, real))
         if prior is not None and reference is not None:
             strips[model] = (prior, reference)
     return strips

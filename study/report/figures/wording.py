@@ -30,6 +30,8 @@ WORDS: dict[str, Text] = {
     "says.inconclusive": Text("inconclusive", "결론 유보"),
     "says.mirror": Text("worse, and so on", "악화"),
     "says.missing": Text("not tested", "검정하지 않음"),
+    "rank.axis": Text("average rank (1 = best)", "평균 순위 (1 = 가장 좋음)"),
+    "rank.difference": Text("critical difference {value}", "임계차 {value}"),
     "margin+": Text("+margin", "+한계"),
     "margin-": Text("−margin", "−한계"),
 }

@@ -55,7 +55,7 @@
 
   var dialog = document.querySelector("dialog");
   document.addEventListener("click", function (event) {
-    var picture = event.target.closest(".gallery img, figure svg");
+    var picture = event.target.closest(".gallery img, .panels img, figure svg");
     if (dialog.open) { dialog.close(); return; }
     if (!picture) return;
     dialog.replaceChildren(picture.cloneNode(true));

@@ -1,0 +1,129 @@
+"""The answers of page 1: one per primary contrast, or, where one arm is all there is, one per selected metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from study.report import names, numbers, ranks
+from study.report.cells import alone, metric_head
+from study.report.contrast_tables import of_family
+from study.report.rank_tables import counted
+from study.report.terms import Text, fill, join, same
+from study.report.wording import Voice, headline, pair, result, voice
+
+Row = Mapping[str, Any]
+Results = Mapping[str, Any]
+MOST_NAMED = 3
+"""Methods that a headline names beside the first one."""
+MOST_RANKED = 4
+"""Average ranks that the line of numbers gives."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question over its models: question, headline, a line of numbers per model."""
+
+    label: str
+    question: str
+    headline: Text
+    lines: tuple[Text, ...]
+
+
+def answers(results: Results) -> list[Answer]:
+    """The answers in the protocol's order; empty where nothing was compared."""
+    return list(_of_ranks(results)) if alone(results) else list(_of_contrasts(results))
+
+
+def _of_contrasts(results: Results) -> Iterator[Answer]:
+    """One answer per question, pair, attribution and metric."""
+    rows, speaker = of_family(results, "primary"), voice(results)
+    grouped: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        key = tuple(row[part] for part in ("question", "treatment", "control", "attribution", "metric"))
+        grouped.setdefault(key, []).append(row)
+    labels = {q["question"]: q["id"] for q in results["questions"]}
+    several = {question: sum(key[0] == question for key in grouped) > 1 for question in labels}
+    whats = {key[3:] for key in grouped}
+    said: set[str] = set()
+    for key, members in grouped.items():
+        words = headline(members)
+        if several[key[0]]:
+            title = pair(members[0], speaker)
+            title = join([title, _what(results, members[0], several=len(whats) > 1)])
+            words = fill("headline.pair", pair=title, headline=words)
+        first = key[0] not in said
+        said.add(key[0])
+        yield Answer(
+            labels[key[0]] if first else "",
+            _question(key[0], members[0], speaker) if first else "",
+            words,
+            tuple(result(row, speaker) for row in members),
+        )
+
+
+def _what(results: Results, row: Row, *, several: bool) -> Text:
+    if not several:
+        return same("")
+    attribution = f", {names.attribution_title(row['attribution'])}" if row["attribution"] else ""
+    return same(f"({results['metrics'][row['metric']]['title']}{attribution})")
+
+
+def _question(question: str, row: Row, speaker: Voice) -> str:
+    return question or pair(row, speaker).en
+
+
+def _of_ranks(results: Results) -> Iterator[Answer]:
+    """One answer per selected metric; the study's question stands beside the first."""
+    arm = results["arms"][0]["arm"]
+    for place, metric in enumerate(ranks.selected(results)):
+        rows = [row for model in results["models"] if (row := ranks.find(results, model, arm, metric))]
+        if rows:
+            yield Answer(
+                label=metric_head(results, metric).en,
+                question=results["question"] if not place else "",
+                headline=join([_first(results, row) for row in rows]),
+                lines=tuple(_numbers(results, row) for row in rows),
+            )
+
+
+def _title(results: Results, label: str) -> Text:
+    """The map's title; a control says that it is one."""
+    facts = results["attributions"][label]
+    return fill("ranks.control", name=facts["title"]) if facts["control"] else same(facts["title"])
+
+
+def _first(results: Results, row: Row) -> Text:
+    """Which map ranks first on one model, and which are not told apart from it."""
+    ordered = list(ranks.ranks(row))
+    if row["critical_difference"] is None or row["p_value"] is None or row["p_value"] >= results["alpha"]:
+        return fill("ranks.open", model=row["model"], n=len(ordered))
+    others = [label for label in row["best"] if label != ordered[0]]
+    words = {"model": row["model"], "first": _title(results, ordered[0])}
+    if not others:
+        return fill("ranks.first", **words)
+    titles = join([_title(results, label) for label in others[:MOST_NAMED]], ", ")
+    if len(others) > MOST_NAMED:
+        titles = fill("notes.names", names=titles, n=len(others) - MOST_NAMED)
+    return fill("ranks.first.with", **words, others=titles)
+
+
+def _numbers(results: Results, row: Row) -> Text:
+    """Ranks and means of the first maps, the test behind them, and how many rank above the controls."""
+    unit = results["metrics"][row["metric"]]["unit"]
+    means = dict(zip(row["attributions"], row["means"], strict=True))
+    shown = [
+        fill(
+            "ranks.one",
+            name=_title(results, label),
+            rank=numbers.fixed(rank, 2),
+            mean=numbers.level(means[label], unit),
+        )
+        for label, rank in list(ranks.ranks(row).items())[:MOST_RANKED]
+    ]
+    said = fill("ranks.line", model=row["model"], list=join(shown, ", "), n=len(means), blocks=row["n_blocks"])
+    if row["critical_difference"] is not None:
+        cd, p = numbers.fixed(row["critical_difference"], 2), numbers.p_relation(row["p_value"], alpha=results["alpha"])
+        said = join([said, fill("ranks.line.test", cd=cd, p=p), counted(results, row, short=True)])
+    return said

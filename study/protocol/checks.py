@@ -194,16 +194,16 @@ def _analysis(parsed: Parsed, ledger: Ledger) -> None:
         if len(parsed.get("arms", ())) > 1 and not ledger.has_below(("analysis", "primary")):
             ledger.add(("analysis", "primary"), "is required and not given; which attribution and metric decide?")
     else:
-        _primary(analysis.primary, parsed, ledger, compare_controls=analysis.compare_controls)
+        _primary(analysis.primary, parsed, ledger)
     for name in analysis.margins:
         if name != "auc":
             _asked(name, "measure", METRICS, place=("analysis", "margins", name), parsed=parsed, ledger=ledger)
 
 
-def _primary(primary: Primary, parsed: Parsed, ledger: Ledger, *, compare_controls: bool) -> None:
+def _primary(primary: Primary, parsed: Parsed, ledger: Ledger) -> None:
     name, place = primary.attribution, ("analysis", "primary", "attribution")
     explained = _asked(name, "explain", ATTRIBUTIONS, place=place, parsed=parsed, ledger=ledger)
-    if any(ATTRIBUTIONS[entry.name].control for entry in explained) and not compare_controls:
+    if any(ATTRIBUTIONS[entry.name].control for entry in explained):
         ledger.add(place, f"'{name}' is a control and explains nothing; choose another attribution")
     name, place = primary.metric, ("analysis", "primary", "metric")
     measured = _asked(name, "measure", METRICS, place=place, parsed=parsed, ledger=ledger)

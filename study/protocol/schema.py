@@ -81,8 +81,6 @@ class AnalysisSettings(Frozen):
     """Required where two arms or more are compared."""
     contrasts: tuple[DeclaredContrast, ...] = ()
     """Default: every arm against the reference."""
-    compare_controls: bool = False
-    """Compare the arms on the controls too. Their maps are the same in every arm: a difference is the metric's doing."""
     margins: dict[str, Annotated[float, Gt(0)]] = {}
     """Differences that would not matter, per metric, for tests of equivalence."""
     alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
@@ -201,7 +199,7 @@ class Protocol(Fields):
 
         Primary are the declared pairs of arms (default: every arm minus the reference) on the
         primary attribution and metric; secondary the same pairs on every other declared metric
-        and attribution (controls only with `compare_controls`), and on the AUC (attribution ""). None in a study of one arm.
+        and attribution that is not a control, and on the AUC (attribution ""). None in a study of one arm.
 
         Args:
             margins_set_later: metrics whose margin was declared after results existed (`Lock`).
@@ -212,7 +210,7 @@ class Protocol(Fields):
         cells = [
             (attribution, metric)
             for attribution in self.attribution_labels
-            if self.analysis.compare_controls or attribution not in self.control_labels
+            if attribution not in self.control_labels
             for metric in self.metric_labels
         ]
         ordered = [primary, *(cell for cell in cells if cell != primary), ("", "auc")]

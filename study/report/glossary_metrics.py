@@ -51,8 +51,8 @@ METRIC_DEFINITIONS: Mapping[str, tuple[str, str]] = {
     "name.faithfulness_gap": ("LeRF − MoRF gap, normalised ↑", "정규화한 LeRF − MoRF 차이 ↑"),
     "def.faithfulness_gap": (
         "Area between the two deletion curves, divided per image by what the model loses from the original to the "
-        "blank image. Comparable between models; a random order scores about 0.",
-        "두 삭제 곡선 사이의 면적을, 원본에서 빈 영상까지 확률이 줄어든 양으로 영상마다 나눈 값. 모델 간 비교 가능; 무작위 순서는 약 0.",
+        "blank image. A random order scores about 0; how fast the curve falls still depends on the model.",
+        "두 삭제 곡선 사이의 면적을, 원본에서 빈 영상까지 확률이 줄어든 양으로 영상마다 나눈 값. 무작위 순서는 약 0; 곡선이 떨어지는 속도는 여전히 모델에 달림.",
     ),
     "name.average_drop": ("Average drop ↓", "평균 하락 ↓"),
     "def.average_drop": (

@@ -36,23 +36,24 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
     "group.masking.other": ("Masked images and shape of the map", "가린 영상과 맵의 모양"),
     "note.raw": (
         "Small print: what a random order of pixels scores on the same models. A raw curve also tells how well a "
-        "model bears occlusion, so raw curves alone must not be compared between models: compare the distance from "
-        "random and the normalised gap.",
-        "작은 글씨: 같은 모델에서 무작위 순서의 값. 곡선 값에는 가림에 대한 모델의 내성도 들어 있으므로 모델 간에 곡선 값만 "
-        "비교해서는 안 됨: 무작위와의 차이와 정규화한 차이를 비교할 것.",
+        "model bears occlusion, so raw curves must not be compared between models. The normalised gap takes out where the "
+        "curve starts and ends, not how it falls; scores by the models of other arms (cross_…) take out both.",
+        "작은 글씨: 같은 모델에서 무작위 순서의 값. 곡선 값에는 가림에 대한 모델의 내성도 들어 있으므로 모델 간에 비교해서는 "
+        "안 됨. 정규화한 차이는 곡선의 양 끝만 맞추며, 다른 군의 모델이 매긴 점수(cross_…)는 둘 다 없앰.",
     ),
     "note.raw.rows": (
-        "A raw curve also tells how well a model bears occlusion, so raw curves alone must not be compared between "
-        "models: compare the distance from the row of the random map and the normalised gap.",
-        "곡선 값에는 가림에 대한 모델의 내성도 들어 있으므로 모델 간에 곡선 값만 비교해서는 안 됨: "
-        "무작위 맵 행과의 차이와 정규화한 차이를 비교할 것.",
+        "A raw curve also tells how well a model bears occlusion, so raw curves must not be compared between models. "
+        "The normalised gap takes out where the curve starts and ends, not how it falls; scores by the models of other "
+        "arms (cross_…) take out both.",
+        "곡선 값에는 가림에 대한 모델의 내성도 들어 있으므로 모델 간에 비교해서는 안 됨. "
+        "정규화한 차이는 곡선의 양 끝만 맞추며, 다른 군의 모델이 매긴 점수(cross_…)는 둘 다 없앰.",
     ),
     "note.raw.gap": (
         "Small print: the normalised gap of the same map. A raw curve also tells how well a model bears occlusion, so "
-        "raw curves alone must not be compared between models: compare the distance from the row of the random map and "
-        "the normalised gap.",
-        "작은 글씨: 같은 맵의 정규화한 차이. 곡선 값에는 가림에 대한 모델의 내성도 들어 있으므로 모델 간에 곡선 값만 비교해서는 "
-        "안 됨: 무작위 맵 행과의 차이와 정규화한 차이를 비교할 것.",
+        "raw curves must not be compared between models. The normalised gap takes out where the curve starts and ends, "
+        "not how it falls; scores by the models of other arms (cross_…) take out both.",
+        "작은 글씨: 같은 맵의 정규화한 차이. 곡선 값에는 가림에 대한 모델의 내성도 들어 있으므로 모델 간에 비교해서는 "
+        "안 됨. 정규화한 차이는 곡선의 양 끝만 맞추며, 다른 군의 모델이 매긴 점수(cross_…)는 둘 다 없앰.",
     ),
     "note.raw.alone": (
         "A raw curve also tells how well a model bears occlusion, and no random order was measured: these values must "

@@ -350,14 +350,6 @@ def test_evaluators_are_arms(write: Write) -> None:
     assert found[2].startswith("'mae_rand' is not a known arm; did you mean 'mae_random'?")
 
 
-def test_controls_are_compared_where_that_is_asked_for(write: Write) -> None:
-    asked = ("{attribution: gradcam, metric: energy_pg}", "{attribution: control_random, metric: insertion}")
-    assert only(write(*asked))[2].startswith("'control_random' is a control and explains nothing")
-    protocol = read(write(asked[0], f"{asked[1]}\n  compare_controls: true"))
-    first = protocol.contrasts()[0]
-    assert (first.family, first.attribution, first.metric) == ("primary", "control_random", "insertion")
-
-
 def test_concepts_are_measured_per_run_and_layer(write: Write) -> None:
     protocol = read(write("reference: baseline", "reference: baseline\nconcepts: {layers: [1, 3]}"))
     facts = protocol.metric_facts

@@ -30,6 +30,10 @@ $(VENV)/ready-dev: $(VENV)/ready
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(VENV)/ready-bench: $(VENV)/ready-dev
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
 study: $(VENV)/ready  ## run a protocol and write its report: make study PROTOCOL=mae_effect
 	@$(RUN) run "$(PROTOCOL)" $(OPTIONS) $(PLACE) $(FOLDERS) $(if $(LANG_REPORT),--lang "$(LANG_REPORT)")
 
@@ -61,8 +65,9 @@ format: $(VENV)/ready-dev  ## format the code
 	@$(VENV)/bin/ruff format study tests
 	@$(VENV)/bin/ruff check --fix study tests
 
-bench: $(VENV)/ready-dev  ## benchmarks: forwards counted and timed
+bench: $(VENV)/ready-bench  ## our metrics and methods beside those of other packages (8 minutes, idle machine)
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/perturbation.py
+	@$(VENV)/bin/python tests/benchmarks/peers.py --out tests/benchmarks/peers.md
 
 clean:  ## remove the environment and caches (never runs/ or reports/)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -30,7 +30,7 @@ from study.records import Dataset, Design, Plan, ReportInput, RunStatus, StudyFa
 from study.registry import class_auc_facts
 from study.store import Store
 
-VERSION = 1
+VERSION = 2
 """Raise it when findings or pages change for equal scores."""
 
 

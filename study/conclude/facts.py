@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +21,35 @@ def chains(plan: Plan) -> tuple[ArmChain, ...]:
     """The arms as chains of stages, from each arm's first run."""
     first = {run.arm: run for run in reversed(plan.runs)}
     arms = dict.fromkeys(run.arm for run in plan.runs)
+    varied = _varied([plan.stages[key] for run in first.values() for key in run.training])
     return tuple(
         ArmChain(
             arm,
-            tuple((plan.stages[key].kind, _short(plan.stages[key], plan)) for key in first[arm].training),
+            tuple((plan.stages[key].kind, _short(plan.stages[key], plan, varied)) for key in first[arm].training),
             first[arm].training,
         )
         for arm in arms
     )
 
 
-def _short(stage: Stage, plan: Plan) -> str:
+def _varied(stages: Iterable[Stage]) -> set[tuple[str, str]]:
+    """(kind, setting) pairs in which stages of one kind differ, beside those that every box names."""
+    values: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for stage in stages:
+        for name, value in stage.recipe["settings"].items():
+            values[stage.kind, name].add(repr(value))
+    named = {"masking", "mask_ratio", "epochs"}
+    return {(kind, name) for (kind, name), found in values.items() if len(found) > 1 and name not in named}
+
+
+def _short(stage: Stage, plan: Plan, varied: Collection[tuple[str, str]]) -> str:
     """One line for a box of the design figure, such as `chest, random 75 %`."""
     settings = stage.recipe["settings"]
     parts = [str(plan.stages[stage.parents["data"]].places.get("name") or "")]
     if "masking" in settings:
         parts.append(f"{settings['masking']} {settings['mask_ratio']:.0%}".replace("%", " %"))
     parts.append(f"{settings['epochs']} epochs")
+    parts += [f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if (stage.kind, name) in varied]
     return ", ".join(part for part in parts if part)
 
 

@@ -1,7 +1,13 @@
 """Sentences of the warnings box that come from what the stages left behind."""
 
-from study.conclude.facts import proxy_warnings, quarantine_warnings
+from pathlib import Path
+
+from study.conclude.facts import chains, proxy_warnings, quarantine_warnings
+from study.plan import expand
+from study.protocol import read
 from study.records import Quarantined
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Films:
@@ -32,3 +38,14 @@ def test_a_saturated_and_a_failed_proxy_are_named_and_a_good_one_is_not() -> Non
 
 def test_stages_without_a_proxy_task_raise_no_warning() -> None:
     assert proxy_warnings([("m, seed 0", {"kind": "mae"})]) == []
+
+
+def test_a_stage_that_differs_between_arms_says_in_what() -> None:
+    protocol = read(ROOT / "protocols" / "occlusion_bias.yaml")
+    plan = expand(protocol, {"shoulder": "sha256:shoulder"})
+    texts = {chain.arm: chain.stages[-1][1] for chain in chains(plan)}
+    assert texts == {
+        "baseline": "shoulder, 40 epochs, jitter 0.1, cutout 0.0",
+        "occluded": "shoulder, 40 epochs, jitter 0.1, cutout 0.9",
+        "judge": "shoulder, 40 epochs, jitter 0.2, cutout 0.0",
+    }

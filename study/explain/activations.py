@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from study.errors import UnsupportedError
 from study.explain.gradients import chunks
-from study.explain.layers import feature_layers, layer_name, token_grid
+from study.explain.layers import feature_layers, feature_map, layer_name
 from study.records import Classifier
 
 
@@ -30,22 +30,12 @@ def activations(classifier: Classifier, layer: int | str | None, images: Tensor)
             not a feature map.
     """
     name = layer_name(classifier, layer)
-    pieces = chunks(len(images), (images.shape[-2], images.shape[-1]))
+    module, size = classifier.module, (images.shape[-2], images.shape[-1])
     with torch.inference_mode():
-        maps = [_maps(classifier.module, name, images[piece]) for piece in pieces]
+        outputs = [_output(module, name, images[piece]) for piece in chunks(len(images), size)]
+        maps = [feature_map(module, output, size) for output in outputs]
     # concatenated outside, so that the result is an ordinary tensor
     return torch.cat(maps)
-
-
-def _maps(module: nn.Module, name: str, images: Tensor) -> Tensor:
-    output = _output(module, name, images)
-    if output.ndim == 4:
-        return output
-    if output.ndim == 3:
-        return token_grid(module, output, (images.shape[-2], images.shape[-1]))
-    raise UnsupportedError(
-        f"the output of '{name}' has {output.ndim} axes; a feature map [B, K, h, w] or tokens are needed"
-    )
 
 
 def _output(module: nn.Module, name: str, images: Tensor) -> Tensor:

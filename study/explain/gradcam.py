@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from study.errors import UnsupportedError
 from study.explain.gradients import target_logits
-from study.explain.layers import layer_name, token_grid
+from study.explain.layers import feature_map, layer_name
 from study.explain.sharing import asked_once, by_chunk
 from study.records import Classifier
 
@@ -121,14 +121,5 @@ def features(module: nn.Module, name: str, images: Tensor, targets: Tensor) -> F
     activations = recorded[-1]
     gradients = torch.autograd.grad(score, activations, materialize_grads=True)[0]
     both = torch.stack((activations.detach(), gradients))
-    return Features(*(_as_maps(module, tensor, images) for tensor in both))
-
-
-def _as_maps(module: nn.Module, output: Tensor, images: Tensor) -> Tensor:
-    if output.ndim == 4:
-        return output
-    if output.ndim == 3:
-        return token_grid(module, output, (images.shape[-2], images.shape[-1]))
-    raise UnsupportedError(
-        f"this layer's output has {output.ndim} axes; a feature map [B, K, h, w] or tokens are needed"
-    )
+    size = (images.shape[-2], images.shape[-1])
+    return Features(*(feature_map(module, tensor, size) for tensor in both))

@@ -56,6 +56,21 @@ def feature_layers(module: nn.Module) -> list[str]:
     return []
 
 
+def feature_map(module: nn.Module, output: Tensor, size: tuple[int, int]) -> Tensor:
+    """A layer's output for images of `size` (H, W) as a feature map [B, K, h, w]; tokens are laid out as a grid.
+
+    Raises:
+        UnsupportedError: an output that is neither, or tokens that do not fit the image.
+    """
+    if output.ndim == 4:
+        return output
+    if output.ndim == 3:
+        return token_grid(module, output, size)
+    raise UnsupportedError(
+        f"this layer's output has {output.ndim} axes; a feature map [B, K, h, w] or tokens are needed"
+    )
+
+
 def token_grid(module: nn.Module, tokens: Tensor, size: tuple[int, int]) -> Tensor:
     """Patch tokens [B, T, D] of images of `size` as a feature map [B, D, H / p, W / p].
 

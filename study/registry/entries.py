@@ -1,13 +1,4 @@
-"""What a line of a registry says, and how its object is found.
-
-A line holds where the object lives and the facts that other stations need to know of it
-(direction, bounds, needs, families, version). The facts stand here and nowhere else, so
-that checking a protocol, planning it, analysing scores and writing the report never import
-torch; the object itself is imported on first use by `load`.
-
-To add something: one file with the function, one line here. `tests/laws/` picks it up.
-Raise `version` when the numbers change: it is part of every key.
-"""
+"""What a line of a registry says, and how its object is found."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_hooks_do_not_stay_behind() -> None:
     net = tiny("vit")
     activations(net, 1, films())
     assert net.module(films()).shape == (5, 2)
-    with pytest.raises(UnsupportedError, match="the output of 'head' has 2 axes"):
+    with pytest.raises(UnsupportedError, match="this layer's output has 2 axes"):
         activations(net, "head", films())
     assert not any(module._forward_hooks for module in net.module.modules())
 

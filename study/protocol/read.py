@@ -282,8 +282,17 @@ def _companions(explain: tuple[Chosen, ...], measure: tuple[Chosen, ...]) -> dic
     if all(chosen.name != "control_random" for chosen in explain):
         explain = (*explain, _default("control_random", ATTRIBUTIONS))
     if all(chosen.name != "faithfulness_gap" for chosen in measure):
-        measure = (*measure, _default("faithfulness_gap", METRICS))
+        measure = (*measure, _gap_beside(measure))
     return {"explain": explain, "measure": measure}
+
+
+def _gap_beside(measure: tuple[Chosen, ...]) -> Chosen:
+    """The normalised gap of the curves that are there anyway: those of the first metric of single pixels."""
+    gap = METRICS["faithfulness_gap"].parameters
+    settings = next((chosen.settings for chosen in measure if set(chosen.settings) == set(gap)), dict(gap))
+    changed = [f"{key}={value}" for key, value in settings.items() if value != gap[key]]
+    label = f"faithfulness_gap[{','.join(changed)}]" if changed else "faithfulness_gap"
+    return Chosen(name="faithfulness_gap", label=label, settings=dict(settings))
 
 
 def _default(name: str, table: Registry[Any]) -> Chosen:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from study.errors import UnsupportedError
 from study.explain.activations import activations
 from study.explain.gradients import chunks, rows_at_a_time
-from study.explain.layers import feature_layers, layer_name, token_grid
+from study.explain.layers import feature_layers, feature_map, layer_name
 from study.records import Classifier
 from study.rng import torch_generator
 
@@ -169,7 +169,7 @@ def bottleneck(
     """
     output = _output(module, name, images)
     size = (images.shape[-2], images.shape[-1])
-    features = output if output.ndim == 4 else token_grid(module, output, size)
+    features = feature_map(module, output, size)
     mean, sd, active = (part.to(features.device) for part in statistics[:3])
     sd = sd.clamp(min=SMALLEST_SD)
     alpha = torch.full_like(features, START).requires_grad_()

@@ -10,9 +10,9 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "study"
 STATIONS = ("protocol", "plan", "data", "train", "explain", "measure", "statistics", "report", "dispatch")
-SHARED = {"records", "registry", "store", "errors", "rng"}
+SHARED = {"records", "registry", "store", "errors", "rng", "batching"}
 ALSO = {"plan": {"protocol"}, "dispatch": {"pipeline"}}
-TORCH_FREE = ("records", "registry", "errors", "rng", "store", "protocol", "plan", "data", "statistics")
+TORCH_FREE = ("records", "registry", "errors", "rng", "batching", "store", "protocol", "plan", "data", "statistics")
 TORCH_FREE += ("report", "dispatch", "conclude", "cli")
 
 

@@ -11,15 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from study.batching import rows_at_a_time
 from study.explain.gradcam import layer_features, weighted
 from study.explain.gradients import target_logits
 from study.explain.sharing import by_chunk
 from study.records import Classifier
 
 MAX_BYTES = 32 * 2**20
-MAX_ROWS = 64
-CACHED = 2**19
-"""Pixels that a CPU scores at a time, 10 films of 224 x 224: the activations of more leave its cache, and cost 20 %."""
 
 EPSILON = 1e-8
 """Added to the range of a mask before division (the value of pytorch-grad-cam)."""
@@ -66,8 +64,9 @@ def channel_scores(
     shown = activations.amax(dim=(2, 3)) > activations.amin(dim=(2, 3))
     rows, channels = shown.nonzero(as_tuple=True)
     _, in_chans, height, width = images.shape
-    rows_at_a_time = MAX_ROWS if images.is_cuda else min(MAX_ROWS, CACHED // (height * width))
-    together = max(1, min(rows_at_a_time, max_bytes // ((in_chans + 1) * height * width * images.element_size())))
+    together = max(
+        1, min(rows_at_a_time(images), max_bytes // ((in_chans + 1) * height * width * images.element_size()))
+    )
     with torch.no_grad():
         blank: Tensor = module(images.new_zeros((1, in_chans, height, width)))[0, targets]
         scores = blank.double()[:, None].repeat(1, activations.shape[1])

@@ -22,13 +22,12 @@ from torch import Tensor
 from study.errors import UnsupportedError
 from study.measure.baselines import BASELINES, ROAD
 from study.measure.orders import ROAD_STEPS, STEPS, Order, grid, road_counts, step_counts
-from study.measure.stream import MAX_BYTES, MAX_ROWS, Plan, probabilities
+from study.measure.stream import MAX_BYTES, Plan, probabilities
 from study.records import Curves, ExplainedBatch
 from study.registry import unknown
 
 __all__ = [
     "MAX_BYTES",
-    "MAX_ROWS",
     "STEPS",
     "area",
     "check_whole",

@@ -7,9 +7,9 @@ Definition 2.1; `normalize` is that of captum.
 import torch
 from torch import Tensor
 
+from study.batching import rows_at_a_time
 from study.measure.draws import generators
 from study.measure.scale import finite
-from study.measure.stream import MAX_ROWS
 from study.records import ExplainedBatch
 
 
@@ -36,7 +36,7 @@ def infidelity(batch: ExplainedBatch, *, samples: int = 16, noise: float = 0.2, 
     """
     streams = generators(batch, "infidelity")
     spans = batch.images.flatten(1).amax(dim=1) - batch.images.flatten(1).amin(dim=1)
-    size = max(1, MAX_ROWS // samples)
+    size = max(1, rows_at_a_time(batch.images) // samples)
     values = [batch.images.new_zeros(0, dtype=torch.float64)]
     for start in range(0, len(streams), size):
         rows = slice(start, start + size)
@@ -75,7 +75,7 @@ def _change(batch: ExplainedBatch, rows: slice, films: Tensor) -> Tensor:
     index = torch.arange(films.shape[0] * samples, device=images.device)
     noisy = [
         _probabilities(batch, images[chunk // samples] - films.flatten(0, 1)[chunk, None], targets[chunk // samples])
-        for chunk in torch.split(index, MAX_ROWS)
+        for chunk in torch.split(index, rows_at_a_time(images))
     ]
     original = _probabilities(batch, images, targets)
     return original[:, None] - torch.cat(noisy).view(len(images), samples)

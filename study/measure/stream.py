@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from study.batching import rows_at_a_time
 from study.measure.baselines import ROAD, blank
 from study.measure.imputation import impute_in_place
 from study.measure.orders import over_pixels, ranks, tile_sums
@@ -17,11 +18,10 @@ from study.measure.scale import constant, finite
 from study.records import ExplainedBatch
 
 MAX_BYTES = 64 * 2**20
-MAX_ROWS = 64
-"""Working memory, and images scored at a time, on a CPU."""
+"""Working memory on a CPU."""
 
 CUDA = 4
-"""How much more of both there is on a CUDA device."""
+"""How much more of it there is on a CUDA device."""
 
 ORDERING, ORDERED = 40, 8
 """Bytes per pixel of an image while its pixels are being ordered, and afterwards."""
@@ -43,8 +43,8 @@ class Portions(NamedTuple):
     imputing: int
 
 
-def portions(images: Tensor, *, baseline: str, rows: int = MAX_ROWS, max_bytes: int | None = None) -> Portions:
-    """Shares of the working memory for images [B, C, H, W], of which at most `rows` are there to be scored."""
+def portions(images: Tensor, *, baseline: str, rows: int | None = None, max_bytes: int | None = None) -> Portions:
+    """Shares of the working memory for images [B, C, H, W], of which at most `rows` (None: any number) are there to be scored."""
     more = CUDA if images.device.type == "cuda" else 1
     allowed = MAX_BYTES * more if max_bytes is None else max_bytes
     pixels = images.shape[-2] * images.shape[-1]
@@ -53,7 +53,8 @@ def portions(images: Tensor, *, baseline: str, rows: int = MAX_ROWS, max_bytes: 
     ordering, row = pixels * (ORDERING + 3 * blanks), pixels * (one + 3)
     together = max(1, min(len(images), allowed // 4 // ordering))
     left = allowed - together * ordering
-    at_a_time = max(1, min(MAX_ROWS * more, rows, (left // 2 if baseline == ROAD else left) // row))
+    most = rows_at_a_time(images) if rows is None else min(rows, rows_at_a_time(images))
+    at_a_time = max(1, min(most, (left // 2 if baseline == ROAD else left) // row))
     return Portions(together, at_a_time, allowed - together * pixels * ORDERED - at_a_time * row)
 
 

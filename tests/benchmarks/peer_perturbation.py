@@ -21,8 +21,8 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torchcam.metrics import DeletionInsertionMetric
 
+from study.batching import rows_at_a_time
 from study.measure import perturb, score
-from study.measure.engine import MAX_ROWS
 
 STEP = 8 * SIZE
 STEPS = SIZE * SIZE // STEP
@@ -41,7 +41,7 @@ def insertion_deletion(case: Case, images: int, peers: int) -> Row:
 
     def forwards() -> None:
         todo = 2 * STEPS * images
-        rows = min(MAX_ROWS, todo)
+        rows = min(rows_at_a_time(batch.images), todo)
         ready = batch.images.repeat(-(-rows // images), 1, 1, 1)[:rows]
         for start in range(0, todo, rows):
             case.predict(ready[: min(rows, todo - start)])

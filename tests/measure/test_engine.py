@@ -11,12 +11,13 @@ import torch
 from measure_toys import Counter, explained
 from torch import Tensor
 
+from study.batching import CPU_ROWS
 from study.errors import UnsupportedError
 from study.measure import perturb
 from study.measure.baselines import blank
 from study.measure.engine import area, curves_of, insertion_curve
 from study.measure.orders import STEPS, step_counts
-from study.measure.stream import MAX_ROWS, portions
+from study.measure.stream import portions
 
 FOUR = torch.tensor([[[0.4, 0.3], [0.2, 0.1]]])
 """Ranks the pixels of a 2 x 2 image row by row."""
@@ -126,7 +127,7 @@ def test_batches_stay_within_the_bytes_allowed_and_the_numbers_do_not_depend_on_
     assert {len(images) for images in counter.batches} == {4}
     counter.batches.clear()
     large = perturb(batch, baseline="zero", steps=16)
-    assert max(len(images) for images in counter.batches) == MAX_ROWS
+    assert max(len(images) for images in counter.batches) == CPU_ROWS
     # The toy model itself sums in another order in another batch, in its last bits.
     torch.testing.assert_close(small.deletion_morf, large.deletion_morf, atol=1e-12, rtol=0)
     torch.testing.assert_close(small.deletion_lerf, large.deletion_lerf, atol=1e-12, rtol=0)
@@ -274,7 +275,7 @@ def test_large_films_are_perturbed_within_the_bytes_allowed() -> None:
     ]
     found = mebibytes("\n".join(f"print(grown({films}, steps=4, {kind}))" for films, kind, _ in cases))
     for (films, kind, most), peak in zip(cases, found, strict=True):
-        assert most / 4 < peak < most + 4, f"{films}, {kind}: {peak:.1f} MiB (4 are left to the program itself)"
+        assert most / 8 < peak < most + 4, f"{films}, {kind}: {peak:.1f} MiB (4 are left to the program itself)"
 
 
 @pytest.mark.slow

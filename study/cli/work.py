@@ -1,0 +1,212 @@
+"""A protocol's way to a report: plan, run, status, logs, cancel, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from study.cli.app import app
+from study.cli.options import (
+    REPORTS,
+    RUNS,
+    Cluster,
+    Data,
+    Lang,
+    Models,
+    Name,
+    Opened,
+    Reports,
+    Runs,
+    Seeds,
+    Size,
+    Workers,
+    open_protocol,
+    read_protocol,
+)
+from study.errors import StudyError, UnsupportedError
+from study.protocol import Lock, lock
+from study.records import RunStatus
+
+if TYPE_CHECKING:
+    from study.conclude import Conclusion
+
+
+@app.command()
+def plan(
+    name: Name,
+    seeds: Seeds = None,
+    models: Models = None,
+    data: Data = None,
+    image_size: Size = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Show what would run, what is finished already, and how long the rest may take."""
+    from study.plan import render_plan
+
+    wishes = {"seeds": seeds, "models": models, "data": data, "image_size": image_size}
+    opened = open_protocol(name, runs, **wishes, cluster=cluster, workers=workers)
+    store = opened.store
+    tree = render_plan(
+        opened.plan,
+        opened.protocol,
+        store.has,
+        lambda stage: store.seconds(stage.key) if store.has(stage.key) else None,
+    )
+    Console().print(tree)
+
+
+@app.command()
+def run(
+    name: Name,
+    seeds: Seeds = None,
+    models: Models = None,
+    data: Data = None,
+    image_size: Size = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    runs: Runs = RUNS,
+    reports: Reports = REPORTS,
+    lang: Lang = None,
+) -> None:
+    """Do everything that is not done yet, then write the report."""
+    from study import dispatch
+
+    wishes = {"seeds": seeds, "models": models, "data": data, "image_size": image_size, "lang": lang}
+    opened = open_protocol(name, runs, **wishes, cluster=cluster, workers=workers)
+    settings = opened.protocol.dispatch
+    if settings.cluster == "slurm":
+        raise UnsupportedError("cluster 'slurm' is not available in this version; use local or inline")
+    _lock(opened)
+    outcome = dispatch.run(
+        opened.plan,
+        store=opened.store,
+        root=opened.protocol.root,
+        cluster=settings.cluster,
+        workers=settings.workers,
+        display=dispatch.open_display(),
+    )
+    if outcome.problem:
+        print(outcome.problem, file=sys.stderr)
+    if not outcome.complete:
+        _complain(opened, name, runs)
+    if not outcome.stopped and any(status.state == "done" for status in outcome.runs):
+        _summarise(_conclude(opened, outcome.runs, reports))
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def status(
+    name: Name,
+    seeds: Seeds = None,
+    models: Models = None,
+    data: Data = None,
+    image_size: Size = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Show which runs are done, in work, failed or missing."""
+    from study import dispatch
+
+    opened = open_protocol(name, runs, seeds=seeds, models=models, data=data, image_size=image_size)
+    print(dispatch.status(opened.plan, opened.store, command=_logs_command(name, runs)), end="")
+
+
+@app.command()
+def logs(
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="arm/seed, arm/model/seed or a run id")],
+    name: Annotated[
+        str, typer.Option("--protocol", help="a YAML file, or the name of one in protocols/")
+    ] = "mae_effect",
+    seeds: Seeds = None,
+    models: Models = None,
+    data: Data = None,
+    image_size: Size = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Show what the stages of one run printed."""
+    from study import dispatch
+
+    opened = open_protocol(name, runs, seeds=seeds, models=models, data=data, image_size=image_size)
+    print(dispatch.logs(opened.plan, opened.store, run_name), end="")
+
+
+@app.command()
+def cancel(name: Name, runs: Runs = RUNS) -> None:
+    """Ask every living `study run` of a protocol to stop and keep its checkpoints."""
+    from study import dispatch
+    from study.store import Store
+
+    study = read_protocol(name).study
+    asked = dispatch.cancel(Store(runs), study)
+    print(f"{study}: asked {asked} to stop" if asked else f"{study}: nothing is running")
+
+
+@app.command()
+def report(
+    name: Name,
+    seeds: Seeds = None,
+    models: Models = None,
+    data: Data = None,
+    image_size: Size = None,
+    runs: Runs = RUNS,
+    reports: Reports = REPORTS,
+    lang: Lang = None,
+) -> None:
+    """Write the report again from what is finished; computes no new run."""
+    from study.dispatch.states import recorded_problems, run_statuses
+
+    opened = open_protocol(name, runs, seeds=seeds, models=models, data=data, image_size=image_size, lang=lang)
+    present = {key for key in opened.plan.stages if opened.store.has(key)}
+    problems = recorded_problems(opened.plan, opened.store, present)
+    statuses = run_statuses(opened.plan, opened.store, present, problems)
+    if not any(status.state == "done" for status in statuses):
+        raise StudyError(
+            f"{opened.plan.study}: no run is finished, so there is nothing to report; first: study run {name}"
+        )
+    _summarise(_conclude(opened, statuses, reports))
+
+
+def _lock(opened: Opened) -> Lock:
+    """Lock the protocol, or note its changes, with the number of runs that are finished now."""
+    finished = sum(all(opened.store.has(key) for key in run.stages) for run in opened.plan.runs)
+    folder = opened.store.study_folder(opened.plan.study)
+    now = datetime.now().astimezone()
+    return lock(opened.protocol, folder, runs_finished=finished, now=now, digests=opened.digests)
+
+
+def _conclude(opened: Opened, statuses: Sequence[RunStatus], reports: Path) -> Conclusion:
+    from study.conclude import conclude
+
+    return conclude(opened.protocol, opened.plan, opened.store, lock=_lock(opened), statuses=statuses, reports=reports)
+
+
+def _complain(opened: Opened, name: str, runs: Path) -> None:
+    """What is missing and why, on stderr."""
+    from study import dispatch
+
+    print(dispatch.status(opened.plan, opened.store, command=_logs_command(name, runs)), end="", file=sys.stderr)
+
+
+def _logs_command(name: str, runs: Path) -> str:
+    return f"study logs --protocol {name}" + (f" --runs {runs}" if runs != RUNS else "")
+
+
+def _summarise(conclusion: Conclusion) -> None:
+    """Page 1 in a few lines, and where the report is."""
+    from study.report import summary
+
+    print(f"\n{summary(conclusion.results).rstrip()}\n")
+    deviations = conclusion.results.get("protocol", {}).get("deviations", [])
+    if deviations:
+        print(f"{len(deviations)} change(s) of the protocol since it was locked; the report lists them")
+    page = conclusion.folder / ("report.html" if conclusion.pdf_problem else "report.pdf")
+    print(f"{'report (unchanged)' if conclusion.reused else 'report'}: {page}")
+    if conclusion.pdf_problem:
+        print(f"no PDF: {conclusion.pdf_problem}", file=sys.stderr)

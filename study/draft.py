@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
-from study.data import FolderFacts, describe, write_manifest
+from study.data import Look, write_manifest
+from study.data.reader import LAYOUT
 from study.errors import StudyError
+from study.examine import examine
 from study.protocol import read
 
 _TEMPLATE = """\
@@ -20,9 +23,7 @@ question: Does MAE pretraining change how faithful the maps are{and_boxes}?
 
 data:
   films:
-    format: csv
-    manifest: {manifest}
-{extra}target: films # its labels are learnt, its test films are explained
+{films}target: films # its labels are learnt, its test films are explained
 image_size: {image_size}
 models: [{model}]
 
@@ -49,8 +50,8 @@ _AGREEMENT = ("ehr", "energy_pg", "energy_pg_excess")
 _FAITHFULNESS = ("insertion", "deletion", "faithfulness_gap", "average_drop", "adcc")
 
 
-def draft(name: str, folder: Path, *, model: str, path: Path) -> FolderFacts:
-    """Write a protocol for the films in `folder` to `path`, and a manifest beside it where there is none.
+def draft(name: str, folder: Path, *, model: str, path: Path) -> Look:
+    """Write a protocol for the films in `folder` to `path`, and a manifest beside it where nothing says their labels.
 
     Returns:
         What was found in the folder.
@@ -61,35 +62,38 @@ def draft(name: str, folder: Path, *, model: str, path: Path) -> FolderFacts:
     for file in (path, path.with_suffix(".csv")):
         if file.exists():
             raise StudyError(f"{file} exists already and is not replaced; choose another --name or --out")
-    facts = describe(folder)
+    found = examine(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = [path]
-    if facts.manifest is None:
+    if _is_bare(found):
         written.append(path.with_suffix(".csv"))
         write_manifest(folder, written[-1])
-    path.write_text(_text(name, facts, model=model, path=path), encoding="utf8")
+    path.write_text(_text(name, found, model=model, path=path), encoding="utf8")
     try:
         read(path)
     except StudyError:
         for file in written:
             file.unlink()
         raise
-    return facts
+    return found
 
 
-def _text(name: str, facts: FolderFacts, *, model: str, path: Path) -> str:
-    has_boxes = facts.films_with_boxes > 0
-    manifest = facts.manifest or path.with_suffix(".csv")
+def _is_bare(found: Look) -> bool:
+    """Images without class folders: a manifest is needed to say their labels."""
+    return found.guess.format == "imagefolder" and found.guess.sure < LAYOUT
+
+
+def _text(name: str, found: Look, *, model: str, path: Path) -> str:
+    has_boxes = found.boxes.films > 0
     schema = Path("protocols") / "schema.json"
     return _TEMPLATE.format(
         schema=os.path.relpath(schema, path.parent),
-        folder=facts.folder,
-        found="".join(f"#   {line}\n" for line in _found(facts)).rstrip(),
+        folder=found.path,
+        found="".join(f"#   {line}\n" for line in _found(found)).rstrip(),
         name=name if path.parent == Path("protocols") else path,
         study=json.dumps(name, ensure_ascii=False),
         and_boxes=" and how well they agree with the boxes" if has_boxes else "",
-        manifest=_written(manifest, path),
-        extra=_extra(facts, path),
+        films="".join(f"    {line}\n" for line in _settings(found, path)),
         image_size=64 if model.endswith("_phantom") else 224,
         model=json.dumps(model, ensure_ascii=False),
         metrics=", ".join((*(_AGREEMENT if has_boxes else ()), *_FAITHFULNESS)),
@@ -97,35 +101,42 @@ def _text(name: str, facts: FolderFacts, *, model: str, path: Path) -> str:
     )
 
 
-def _found(facts: FolderFacts) -> list[str]:
-    labels = ", ".join(f"{label} {count}" for label, count in facts.labels.items())
-    lines = [f"{facts.films} films; labels: {labels or 'none'}; without a label: {facts.unlabelled}"]
-    lines.append(f"{facts.films_with_boxes} films with {facts.boxes} boxes; patients known: {facts.patients or 'no'}")
-    if facts.smallest and facts.largest:
-        sizes = (f"{width} x {height}" for width, height in (facts.smallest, facts.largest))
+def _found(found: Look) -> list[str]:
+    labels = ", ".join(f"{label} {count}" for label, count in found.labels.items())
+    lines = [f"{found.films} films; labels: {labels or 'none'}; without a label: {found.unlabelled}"]
+    lines.append(f"{found.boxes.films} films with {found.boxes.count} boxes; patients known: {found.patients or 'no'}")
+    if found.smallest and found.largest:
+        sizes = (f"{width} x {height}" for width, height in (found.smallest, found.largest))
         lines.append(f"sizes from {' to '.join(sizes)} pixels")
-    if facts.broken:
-        lines.append(f"{len(facts.broken)} of {facts.decoded} films cannot be read and will be left out")
-    if facts.manifest is None:
-        lines.append("no manifest.csv was there; one was written beside this file: add labels, patients, boxes")
-    if len(facts.labels) < 2:
-        lines.append("BEFORE IT CAN RUN: the manifest's label column must name at least two classes")
-    if not facts.films_with_boxes:
+    if found.broken:
+        lines.append(f"cannot be read and will be left out: {len(found.broken)} of the films that were looked at")
+    if _is_bare(found):
+        lines.append("no labels were there; a manifest was written beside this file: add labels, patients, boxes")
+    if found.needs:
+        lines.append(f"BEFORE IT CAN RUN: it needs {found.needs}")
+    if not found.boxes.films:
         lines.append("no boxes were found, so agreement with them (ehr, energy_pg) is left out")
     return lines
 
 
-def _extra(facts: FolderFacts, path: Path) -> str:
-    """Further lines of the dataset, each with what it is for."""
-    lines = []
-    if facts.manifest is None:
-        lines.append(f"images: {_written(facts.images, path)}")
-    if len(facts.labels) >= 2:
-        names = ", ".join(json.dumps(label, ensure_ascii=False) for label in facts.labels)
+def _settings(found: Look, path: Path) -> list[str]:
+    """The dataset's lines."""
+    if _is_bare(found):
+        manifest = _written(path.with_suffix(".csv"), path)
+        lines = ["format: csv", f"manifest: {manifest}", f"images: {_written(found.found.folder, path)}"]
+    else:
+        lines = [f"format: {found.guess.format}"]
+        lines += [f"{key}: {_value(value, path)}" for key, value in found.guess.settings.items()]
+    if len(found.labels) >= 2:
+        names = ", ".join(json.dumps(label, ensure_ascii=False) for label in found.labels)
         lines.append(f"classes: [{names}] # films with other labels are left out")
-    if facts.splits.get(""):
+    if found.splits.get("") or found.splits.get("train_val"):
         lines.append("split: {val: 0.2, test: 0.3} # of the films whose split is open; whole patients")
-    return "".join(f"    {line}\n" for line in lines)
+    return lines
+
+
+def _value(value: Any, path: Path) -> str:
+    return _written(value, path) if isinstance(value, Path) else json.dumps(value, ensure_ascii=False)
 
 
 def _written(place: Path, path: Path) -> str:

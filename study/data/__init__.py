@@ -10,6 +10,9 @@ one split into another ends with all its problems at once.
 
 Boxes are pixels of the film as a viewer shows it, that is after the EXIF orientation was
 applied. They follow the resize exactly, then are rounded to whole pixels.
+
+A format of real films is one file: `find` lists its films as rows of a manifest, `recognise` says whether a
+folder looks like it; `films` does the rest for all of them, `look` shows a folder before there is a protocol.
 """
 
 from __future__ import annotations
@@ -19,10 +22,26 @@ from pathlib import Path
 from typing import Any
 
 from study.data.artifact import load
-from study.data.folder import FolderFacts, describe, write_manifest
+from study.data.fingerprint import MISSING, file_sha256
+from study.data.imagefolder import write_manifest
+from study.data.look import Look, contact_sheet, guesses, look_at, plain, settings_line, told
+from study.errors import DataError
 from study.registry import FORMATS
 
-__all__ = ["FolderFacts", "describe", "digest", "load", "prepare", "write_manifest"]
+__all__ = [
+    "Look",
+    "contact_sheet",
+    "digest",
+    "file_digest",
+    "guesses",
+    "load",
+    "look_at",
+    "plain",
+    "prepare",
+    "settings_line",
+    "told",
+    "write_manifest",
+]
 
 
 def prepare(name: str, settings: Mapping[str, Any], *, image_size: int, root: Path, out: Path) -> None:
@@ -49,3 +68,14 @@ def digest(settings: Mapping[str, Any], *, root: Path) -> str:
     """
     text: str = FORMATS.load(settings["format"]).digest(settings, root=root)
     return text
+
+
+def file_digest(path: Path) -> str:
+    """`sha256:...` of a file's bytes, such as a checkpoint's.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if (found := file_sha256(path)) == MISSING:
+        raise DataError(f"{path}: cannot be read")
+    return f"sha256:{found}"

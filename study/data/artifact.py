@@ -27,6 +27,7 @@ class Films:
     Attributes:
         image_ids, splits, clusters, boxes: as in `study.records.Dataset`.
         labels: index into `classes`, -1 where unlabelled.
+        columns: further columns of the table, kept for whoever opens it.
     """
 
     image_ids: Sequence[str]
@@ -38,6 +39,7 @@ class Films:
     part_names: tuple[str, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def new_array(path: Path, *, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap[Any, Any]:
@@ -72,6 +74,7 @@ def finish(films: Films, *, name: str, out: Path) -> None:
         "split": list(films.splits),
         "cluster": list(films.clusters),
         "boxes": [json.dumps(boxes.tolist()) for boxes in films.boxes],
+        **films.columns,
     }
     pd.DataFrame(columns).to_parquet(out / TABLE, index=False)
 

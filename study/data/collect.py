@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.data.artifact import IMAGES, new_array
-from study.data.decode import Decoded, Unreadable, decode, depth, is_deep, quiet
+from study.data.decode import IMAGE_FILES, Decoded, Decoder, Unreadable, depth, is_deep, quiet
 from study.data.fingerprint import THREADS
+from study.data.frames import on_film
 from study.data.manifest import Row
 from study.data.resize import Rule, place
 from study.records import Quarantined
@@ -32,13 +33,14 @@ class Entry:
     """What is known of a film that was read.
 
     Attributes:
-        row: of the manifest.
+        row: of the manifest, its boxes in pixels of the upright film, its patient perhaps from the file.
         boxes: [K, 4] int32, in the square.
         outside: boxes of the manifest that do not touch the film.
         clipped: how many boxes were cut at the film's edge.
         size: width and height of the upright film, pixels.
         content: sha256 of the file.
-        peak, unit, note: as in `study.data.decode.Decoded`.
+        peak, unit, note, spacing: as in `study.data.decode.Decoded`.
+        moved: whether the boxes were drawn on another rendering of the film.
     """
 
     row: Row
@@ -50,6 +52,8 @@ class Entry:
     peak: float | None
     unit: bool
     note: str
+    spacing: tuple[float, float] | None = None
+    moved: bool = False
 
     @property
     def deep(self) -> bool:
@@ -70,17 +74,19 @@ class _Read(NamedTuple):
     entry: Entry
 
 
-def collect(rows: Sequence[Row], folder: Path, *, image_size: int, rule: Rule, out: Path) -> Collected:
+def collect(
+    rows: Sequence[Row], folder: Path, *, image_size: int, rule: Rule, out: Path, decoder: Decoder = IMAGE_FILES
+) -> Collected:
     """Decode and resize all films into the `DECODED` file in `out`; a broken one leaves no gap.
 
     The file is uint8, or uint16 with raw values where any film has more than 8 bits.
     """
     collected = Collected()
     with quiet(), ThreadPoolExecutor(THREADS) as pool:
-        deep = any(pool.map(is_deep, [folder / row.image for row in rows]))
+        deep = any(pool.map(partial(is_deep, decoder=decoder), [folder / row.image for row in rows]))
         shape = (len(rows), image_size, image_size)
         pixels = new_array(out / DECODED, shape=shape, dtype=np.uint16 if deep else np.uint8)
-        read = partial(_read, folder=folder, size=image_size, rule=rule)
+        read = partial(_read, folder=folder, size=image_size, rule=rule, decoder=decoder)
         for start in range(0, len(rows), IN_FLIGHT):
             for result in pool.map(read, rows[start : start + IN_FLIGHT]):
                 if isinstance(result, Quarantined):
@@ -114,14 +120,17 @@ def source_bits(entries: Sequence[Entry]) -> int:
     return depth(peaks) if peaks else 8
 
 
-def _read(row: Row, *, folder: Path, size: int, rule: Rule) -> _Read | Quarantined:
+def _read(row: Row, *, folder: Path, size: int, rule: Rule, decoder: Decoder) -> _Read | Quarantined:
     try:
-        content = _bytes(folder / row.image)
-        film = decode(content)
+        content = file_bytes(folder / row.image)
+        film = decoder.decode(content)
+        boxes = on_film(row.boxes, row.frame, size=film.image.size, orientation=film.orientation)
     except Unreadable as reason:
         return Quarantined(row.image, str(reason))
     width, height = film.image.size
     placement = place(width, height, size=size, rule=rule)
+    moved = row.frame not in (None, (1, 1)) and boxes != row.boxes
+    row = replace(row, boxes=boxes, patient=row.patient or film.patient)
     entry = Entry(
         row=row,
         boxes=placement.boxes(row.boxes),
@@ -132,6 +141,8 @@ def _read(row: Row, *, folder: Path, size: int, rule: Rule) -> _Read | Quarantin
         peak=film.peak,
         unit=film.unit,
         note=film.note,
+        spacing=film.spacing,
+        moved=moved,
     )
     return _Read(_whole_values(placement.film(film.image), film), entry)
 
@@ -143,8 +154,12 @@ def _whole_values(square: NDArray[np.float32], film: Decoded) -> NDArray[np.floa
     return np.asarray(np.floor(np.clip(square, 0, 255 if film.peak is None else film.peak) + 0.5))
 
 
-def _bytes(path: Path) -> bytes:
-    """The file's bytes; raises `Unreadable` with the system's reason."""
+def file_bytes(path: Path) -> bytes:
+    """The file's bytes.
+
+    Raises:
+        Unreadable: with the system's reason.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,10 @@ DEPTHS = (8, 10, 12, 14, 16)
 LEAST_DECODED = 0.95
 EMPTY_GREY = 128
 """What a JPEG decoder shows where it received no data."""
+
+ORIENTATION = 0x0112
+TURNED = (5, 6, 7, 8)
+"""EXIF orientations of films that lie on their side in the file."""
 
 
 class Unreadable(Exception):
@@ -42,12 +47,42 @@ class Decoded:
         peak: largest raw value of a film of more than 8 bits, else None.
         unit: a float film whose values lie in [0, 1].
         note: what was done to read it, "" mostly.
+        orientation: of the stored pixels, by EXIF; the image is upright.
+        patient: who the file says it is of, "" where it does not.
+        spacing: height and width of a pixel in mm, where the file says so.
     """
 
     image: Image.Image
     peak: float | None = None
     unit: bool = False
     note: str = ""
+    orientation: int = 1
+    patient: str = ""
+    spacing: tuple[float, float] | None = None
+
+
+class Header(NamedTuple):
+    """What a file says of its film before its pixels are decoded.
+
+    Attributes:
+        size: width and height of the upright film.
+        bits: per pixel.
+        deep: whether its values need more than 8 bits once decoded.
+        orientation, patient: as in `Decoded`.
+    """
+
+    size: tuple[int, int]
+    bits: int
+    deep: bool
+    orientation: int = 1
+    patient: str = ""
+
+
+class Decoder(NamedTuple):
+    """How files of a format are read; both raise `Unreadable`."""
+
+    decode: Callable[[bytes], Decoded]
+    header: Callable[[Path], Header]
 
 
 def decode(content: bytes) -> Decoded:
@@ -56,11 +91,11 @@ def decode(content: bytes) -> Decoded:
     Raises:
         Unreadable: empty, truncated, no image, too large or without usable values.
     """
-    if not content:
-        raise Unreadable("the file is empty")
+    _refuse_others(content)
     with _reasons():
         image: Image.Image = Image.open(io.BytesIO(content))
         deep = image.mode in DEEP_MODES
+        orientation = image.getexif().get(ORIENTATION, 1)
         pages = getattr(image, "n_frames", 1)
         notes = [f"the first of {pages} pages"] if pages > 1 else []
     try:
@@ -72,7 +107,8 @@ def decode(content: bytes) -> Decoded:
     with _reasons():
         image = ImageOps.exif_transpose(image)
         note = ", ".join(notes)
-        return _deep(image, note) if deep else Decoded(_grey(image), note=note)
+        film = _deep(image, note) if deep else Decoded(_grey(image), note=note)
+        return replace(film, orientation=orientation)
 
 
 def decode_mask(content: bytes) -> NDArray[np.bool_]:
@@ -99,11 +135,27 @@ def decode_mask(content: bytes) -> NDArray[np.bool_]:
         return np.asarray(values[..., :colours].any(axis=2) & values[..., colours:].all(axis=2))
 
 
-def is_deep(path: Path) -> bool:
+def header(path: Path) -> Header:
+    """Size, depth and orientation of an image file.
+
+    Raises:
+        Unreadable: absent, or not an image.
+    """
+    with _reasons(), Image.open(path) as image:
+        orientation = image.getexif().get(ORIENTATION, 1)
+        deep = image.mode in DEEP_MODES
+        size = image.size[::-1] if orientation in TURNED else image.size
+        return Header(size, 16 if deep else 8, deep, orientation)
+
+
+IMAGE_FILES = Decoder(decode, header)
+"""Whatever PIL reads."""
+
+
+def is_deep(path: Path, decoder: Decoder = IMAGE_FILES) -> bool:
     """Whether the file holds more than 8 bits; False where it cannot be opened."""
     try:
-        with _reasons(), Image.open(path) as image:
-            return image.mode in DEEP_MODES
+        return decoder.header(path).deep
     except Unreadable:
         return False
 
@@ -123,6 +175,13 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def _refuse_others(content: bytes) -> None:
+    if not content:
+        raise Unreadable("the file is empty")
+    if content[128:132] == b"DICM":
+        raise Unreadable("a DICOM file; the format dicom reads these")
 
 
 @contextmanager

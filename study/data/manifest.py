@@ -38,7 +38,8 @@ class Row:
         label: "" where unlabelled.
         split: "" where the manifest leaves it open.
         patient: "" where unknown.
-        boxes: (x0, y0, x1, y1) in pixels of the upright image.
+        boxes: (x0, y0, x1, y1) in pixels of the upright image, or of `frame`.
+        frame: width and height of the picture the boxes were drawn on, (1, 1) for shares of it; None: the film.
     """
 
     line: int
@@ -47,11 +48,12 @@ class Row:
     split: str
     patient: str
     boxes: tuple[Box, ...]
+    frame: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong with one row."""
+    """Something wrong with one row, or with what `column` names where there are no lines (`line` 0)."""
 
     line: int
     column: str
@@ -85,6 +87,15 @@ def read(path: Path) -> list[Row]:
     return sorted(rows, key=lambda row: row.image)
 
 
+def columns(path: Path) -> tuple[str, ...]:
+    """Names of the columns, in lower case.
+
+    Raises:
+        DataError: the file is missing, empty or not a CSV in UTF-8.
+    """
+    return tuple(name.strip().lower() for name in _cells(path)[0][1])
+
+
 def listing(source: Path, faults: Sequence[Fault]) -> str:
     """The message for faulty rows, in the order of their lines."""
     count = len(faults)
@@ -92,7 +103,7 @@ def listing(source: Path, faults: Sequence[Fault]) -> str:
     for fault in sorted(faults, key=lambda fault: fault.line)[:SHOWN]:
         column = f"  column '{fault.column}'" if fault.column else ""
         body = "".join(f"\n           {row}" for row in fault.message.splitlines())
-        text += f"\n  line {fault.line}{column}{body}\n"
+        text += f"\n  line {fault.line}{column}{body}\n" if fault.line else f"\n  {fault.column}{body}\n"
     if count > SHOWN:
         text += f"\n  ... and {count - SHOWN} more\n"
     return text

@@ -1,4 +1,4 @@
-"""Part masks of the csv format: a folder per concept, in it a mask per film.
+"""Part masks: a folder per concept, in it a mask per film.
 
 `<parts>/<concept>/<image>.png`, where `<image>` is the film's path of the manifest without its suffix. A mask
 has the size of the upright film; whatever is not black is the concept; no file means that the concept is not
@@ -42,20 +42,27 @@ class Masks:
     Attributes:
         folder: of the concepts' folders.
         names: concepts, sorted; the k-th has label k + 1.
-        files: image of the manifest -> its masks, label -> path.
+        files: image of the manifest -> its masks, label -> paths; several of one label are united.
         strays: masks whose name is that of no image.
     """
 
     folder: Path
     names: tuple[str, ...]
-    files: Mapping[str, Mapping[int, Path]]
+    files: Mapping[str, Mapping[int, Sequence[Path]]]
     strays: int
 
     def contents(self) -> list[tuple[str, str, str]]:
         """Image, concept and sha256 of every mask, in the order of the images and the concepts."""
-        keys = [(image, label) for image in sorted(self.files) for label in sorted(self.files[image])]
-        hashes = files_sha256([self.files[image][label] for image, label in keys])
-        return [(image, self.names[label - 1], content) for (image, label), content in zip(keys, hashes, strict=True)]
+        keys = [
+            (image, label, path)
+            for image in sorted(self.files)
+            for label in sorted(self.files[image])
+            for path in self.files[image][label]
+        ]
+        hashes = files_sha256([path for _, _, path in keys])
+        return [
+            (image, self.names[label - 1], content) for (image, label, _), content in zip(keys, hashes, strict=True)
+        ]
 
 
 class _Count(NamedTuple):
@@ -88,7 +95,7 @@ def find(folder: Path, images: Sequence[str]) -> Masks:
     stems: dict[str, list[str]] = defaultdict(list)
     for image in images:
         stems[PurePosixPath(image).with_suffix("").as_posix()].append(image)
-    files: dict[str, dict[int, Path]] = defaultdict(dict)
+    files: dict[str, dict[int, list[Path]]] = defaultdict(dict)
     faults: list[str] = []
     strays = 0
     for label, concept in enumerate(concepts, start=1):
@@ -97,7 +104,7 @@ def find(folder: Path, images: Sequence[str]) -> Masks:
         strays += len(found.keys() - stems.keys())
         faults += _nameless(concept, found, stems)
         for stem in found.keys() & stems.keys():
-            files[stems[stem][0]][label] = found[stem]
+            files[stems[stem][0]][label] = [found[stem]]
     if faults:
         raise DataError(_listing(folder, faults))
     return Masks(folder, tuple(concept.name for concept in concepts), files, strays)
@@ -185,12 +192,13 @@ def _film(film: Entry, *, masks: Masks, size: int, rule: Rule) -> _Film:
     placed: dict[int, NDArray[np.bool_]] = {}
     whole: dict[int, bool] = {}
     faults: list[str] = []
-    for label, path in masks.files.get(film.row.image, {}).items():
-        try:
-            mask = _read(path, film.size)
-        except Unreadable as reason:
-            faults.append(f"{_short(path, masks.folder)}: {reason}")
-            continue
+    for label, paths in masks.files.get(film.row.image, {}).items():
+        mask = np.zeros(film.size[::-1], dtype=np.bool_)
+        for path in paths:
+            try:
+                mask |= _read(path, film.size)
+            except Unreadable as reason:
+                faults.append(f"{_short(path, masks.folder)}: {reason}")
         if mask.any():
             placed[label], whole[label] = placement.mask(mask), bool(mask.all())
     labels = np.zeros((size, size), dtype=np.uint8)

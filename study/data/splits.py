@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from study.errors import DataError
 from study.rng import seed_of
 
 LABELLED = ("train", "val", "test")
+TRAIN_VAL = "train_val"
+"""Given to films that are to be divided into train and val, never into test."""
+
+GIVEN = (*LABELLED, TRAIN_VAL)
 EXCLUDED = ""
 
 
@@ -65,7 +70,7 @@ def assign(labels: Sequence[int], group: Sequence[str], given: Sequence[str], *,
     Args:
         labels: class index, -1 where unlabelled.
         group: films that must stay together share a name.
-        given: split from the manifest, "" where open.
+        given: split from the manifest, "" where open, `TRAIN_VAL` where only test is ruled out.
         shares: how to divide labelled films whose split is open.
 
     Returns:
@@ -73,15 +78,19 @@ def assign(labels: Sequence[int], group: Sequence[str], given: Sequence[str], *,
     """
     films = range(len(labels))
     labelled = [film for film in films if labels[film] >= 0 and given[film] != "unlabelled"]
-    fixed = {group[film]: given[film] for film in labelled if given[film]}
-    open_films = [film for film in labelled if not given[film] and group[film] not in fixed]
-    counts: dict[str, Counter[int]] = defaultdict(Counter)
-    for film in open_films:
-        counts[group[film]][labels[film]] += 1
-    place = divide(counts, shares) | fixed
+    fixed = {group[film]: given[film] for film in labelled if given[film] in LABELLED}
+    halves = {group[film] for film in labelled if given[film] == TRAIN_VAL} - fixed.keys()
+    whole: dict[str, Counter[int]] = defaultdict(Counter)
+    half: dict[str, Counter[int]] = defaultdict(Counter)
+    for film in labelled:
+        if group[film] not in fixed:
+            (half if group[film] in halves else whole)[group[film]][labels[film]] += 1
+    place = divide(whole, shares) | divide(half, replace(shares, test=0.0)) | fixed
     used = set(labelled)
     return [
-        (given[film] or place[group[film]]) if film in used else _unlabelled(given[film], place.get(group[film], ""))
+        (given[film] if given[film] in LABELLED else place[group[film]])
+        if film in used
+        else _unlabelled(given[film], place.get(group[film], ""))
         for film in films
     ]
 
@@ -131,6 +140,15 @@ def divide(counts: Mapping[str, Counter[int]], shares: Shares) -> dict[str, str]
     return place
 
 
+_GIVEN_BY = {
+    "column": (
+        "the manifest's",
+        "correct the column 'split', or leave it blank (or set split: {given: ignore})",
+    ),
+    "files": ("the given", "move the films, or set split: {given: ignore}"),
+}
+
+
 def check_leaks(
     labels: Sequence[int],
     patients: Sequence[str],
@@ -138,6 +156,7 @@ def check_leaks(
     *,
     contents: Sequence[str],
     names: Sequence[str],
+    given_by: Literal["column", "files"] = "column",
 ) -> None:
     """Refuse splits in which a patient or a file is in two of train, val and test.
 
@@ -147,7 +166,7 @@ def check_leaks(
     of_patient: dict[str, set[str]] = defaultdict(set)
     of_content: dict[str, dict[str, str]] = defaultdict(dict)
     for film, split in enumerate(given):
-        if split in LABELLED and labels[film] >= 0:
+        if split in GIVEN and labels[film] >= 0:
             of_content[contents[film]][names[film]] = split
             if patients[film]:
                 of_patient[patients[film]].add(split)
@@ -161,10 +180,10 @@ def check_leaks(
         shown = "".join(f"\n  {leak}" for leak in leaks[:20]) + (
             f"\n  ... and {len(leaks) - 20} more" if leaks[20:] else ""
         )
+        whose, remedy = _GIVEN_BY[given_by]
         raise DataError(
-            f"the manifest's splits leak, {len(leaks)} time{'s' if len(leaks) > 1 else ''}:{shown}\n"
-            "each patient and each film belongs to one split; correct the column 'split', or leave it blank "
-            "(or set split: {given: ignore}) to have whole patients divided"
+            f"{whose} splits leak, {len(leaks)} time{'s' if len(leaks) > 1 else ''}:{shown}\n"
+            f"each patient and each film belongs to one split; {remedy} to have whole patients divided"
         )
 
 
@@ -198,4 +217,4 @@ def check_classes(splits: Sequence[str], labels: Sequence[int], group: Sequence[
 
 
 def _listed(splits: set[str]) -> str:
-    return " and ".join(split for split in LABELLED if split in splits)
+    return " and ".join(split for split in GIVEN if split in splits)

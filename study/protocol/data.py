@@ -59,7 +59,25 @@ class Split(BaseModel):
         return self
 
 
-class CsvSettings(DataSettings):
+class FilmSettings(DataSettings):
+    """What every format of real films has."""
+
+    classes: tuple[str, ...] | None = None
+    """Labels to use, in this order; default: all, sorted."""
+    others: Literal["drop", "unlabelled"] = "drop"
+    """Films with a label outside `classes`: leave out, or use for pretraining only."""
+    split: Split = Split()
+    resize: Literal["letterbox", "stretch"] = "letterbox"
+    max_quarantined: Annotated[float, Gt(0), Le(1)] = 0.5
+    """Stop when more than this share of the files cannot be read."""
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether part masks come with the films."""
+        return False
+
+
+class CsvSettings(FilmSettings):
     """A manifest with the columns image, label, split, patient_id, boxes, and its images."""
 
     paths: ClassVar[tuple[str, ...]] = ("manifest", "images", "parts")
@@ -71,11 +89,115 @@ class CsvSettings(DataSettings):
     """The folder of the images; default: `images/` beside the manifest, else the manifest's own."""
     parts: str | None = None
     """A folder of part masks, for concepts: `<parts>/<concept>/<image without suffix>.png`, not black = the concept."""
-    classes: tuple[str, ...] | None = None
-    """Labels to use, in this order; default: all, sorted."""
-    others: Literal["drop", "unlabelled"] = "drop"
-    """Films with a label outside `classes`: leave out, or use for pretraining only."""
-    split: Split = Split()
-    resize: Literal["letterbox", "stretch"] = "letterbox"
-    max_quarantined: Annotated[float, Gt(0), Le(1)] = 0.5
-    """Stop when more than this share of the files cannot be read."""
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether a folder of part masks is named."""
+        return self.parts is not None
+
+
+class FolderSettings(FilmSettings):
+    """A folder of films, and perhaps a table with what the folder cannot say of them."""
+
+    paths: ClassVar[tuple[str, ...]] = ("folder", "labels")
+
+    folder: str
+    labels: str | None = None
+    """A CSV file with `image` and any of label, split, patient_id (and boxes, where the format has none); each column
+    that is there replaces what the format says. Films are found by path, or by name, with or without suffix."""
+    unlisted: Literal["unlabelled", "drop"] = "unlabelled"
+    """Films that the table does not name: use for pretraining only, or leave out."""
+
+
+class ImagefolderSettings(FolderSettings):
+    """A folder per class, perhaps below folders named train, val and test; one named `unlabelled` has no label."""
+
+    format: Literal["imagefolder"] = "imagefolder"
+
+
+class DicomSettings(FolderSettings):
+    """DICOM files of one frame, in a folder and its sub-folders."""
+
+    format: Literal["dicom"] = "dicom"
+    window: Literal["voi", "minmax", "full"] = "voi"
+    """What becomes black and white: the file's VOI LUT or window, else its smallest and largest value (`voi`); these
+    always (`minmax`); the smallest and largest value its bits can hold (`full`)."""
+    patients: Literal["hashed", "as_written", "ignore"] = "hashed"
+    """The PatientID as 12 hex digits of its SHA-256, as it is in the file, or not used."""
+
+
+class BoxSettings(FolderSettings):
+    """Films with boxes of named categories; the class of a film follows from its boxes, or from the table `labels`."""
+
+    label: Literal["any_box", "category"] = "any_box"
+    """Two classes, with and without a box; or the category of a film's boxes (films with several are left out)."""
+    categories: tuple[str, ...] | None = None
+    """Categories whose boxes are used; default: all."""
+    no_box: str = "none"
+    """The class of films without a box; `unlabelled`: they are for pretraining only."""
+
+
+class CocoSettings(BoxSettings):
+    """Annotations in COCO's JSON, one file or one per split."""
+
+    paths: ClassVar[tuple[str, ...]] = ("folder", "labels", "annotations", "images")
+
+    format: Literal["coco"] = "coco"
+    annotations: str | None = None
+    """The JSON file, or a folder with one per split (train, val or test in its name); default: found in `folder`."""
+    images: str | None = None
+    """The folder in which the `file_name`s lie; default: found in `folder`."""
+
+
+class VocSettings(BoxSettings):
+    """Annotations in Pascal VOC's XML: Annotations/, JPEGImages/, ImageSets/Main/, or XML files beside the images."""
+
+    format: Literal["voc"] = "voc"
+    first_pixel: Literal[0, 1] = 1
+    """Pixels are counted from 1 and a box ends with its last one (VOC), or from 0 and it ends before (many tools)."""
+
+
+class YoloSettings(BoxSettings):
+    """images/ and labels/ with a text file per film, perhaps with a data.yaml that names the categories."""
+
+    format: Literal["yolo"] = "yolo"
+
+
+class MasksSettings(FolderSettings):
+    """Films with binary masks: boxes around the masks' pieces, and the masks as parts for concepts."""
+
+    paths: ClassVar[tuple[str, ...]] = ("folder", "labels", "masks")
+
+    format: Literal["masks"] = "masks"
+    masks: str | None = None
+    """The folder of the masks, `<masks>/<film>.png` or `<masks>/<concept>/<film>.png`; default: `masks/` in `folder`,
+    and mask files beside the films."""
+    suffix: str = "_mask"
+    """What the name of a mask file may have after that of its film; a number may follow (`_mask_1`)."""
+    boxed: tuple[str, ...] | None = None
+    """Concepts whose pieces become boxes; default: all. Masks without a concept's folder are of the concept `mask`."""
+    smallest: Annotated[float, Ge(0), Lt(1)] = 0.0001
+    """Pieces that cover less than this share of the film get no box."""
+    label: Literal["folder", "any_mask"] = "folder"
+    """The class of a film: its folder, or whether it has a piece of a boxed concept."""
+    no_mask: str = "none"
+    """With `any_mask`: the class of films without a piece; `unlabelled`: they are for pretraining only."""
+
+    @property
+    def has_parts(self) -> bool:
+        """The masks are parts."""
+        return True
+
+
+class Nih14Settings(FilmSettings):
+    """NIH ChestX-ray14 as it is downloaded; one finding is the label."""
+
+    paths: ClassVar[tuple[str, ...]] = ("folder",)
+
+    format: Literal["nih14"] = "nih14"
+    folder: str
+    """Holds Data_Entry_2017*.csv, BBox_List_2017.csv, the two split lists, and the images in any sub-folders."""
+    finding: str | None = None
+    """The positive class, such as Effusion; without one, all films are for pretraining."""
+    against: Literal["no_finding", "others"] = "no_finding"
+    """The negative class: films with no finding at all (further films follow `others`), or all without this one."""

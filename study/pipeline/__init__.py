@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -56,7 +57,7 @@ def execute(
     elif stage.kind in _EVALUATION:
         _EVALUATION[stage.kind](stage.recipe, inputs, out, context)
     else:
-        _train(stage, inputs, out, context)
+        _train(stage, inputs, out, context, root=root)
 
 
 def _data(stage: Stage, out: Path, root: Path) -> None:
@@ -66,12 +67,12 @@ def _data(stage: Stage, out: Path, root: Path) -> None:
     data.prepare(name, settings, image_size=stage.recipe["image_size"], root=root, out=out)
 
 
-def _train(stage: Stage, inputs: Mapping[str, Path], out: Path, context: StageContext) -> None:
+def _train(stage: Stage, inputs: Mapping[str, Path], out: Path, context: StageContext, *, root: Path) -> None:
     recipe = stage.recipe
     dataset = dataset_in(inputs["data"])
     train.train(
         stage.kind,
-        recipe["settings"],
+        _with_file(stage, root),
         model=recipe["model"],
         dataset=dataset,
         initial=inputs.get("initial"),
@@ -80,3 +81,12 @@ def _train(stage: Stage, inputs: Mapping[str, Path], out: Path, context: StageCo
         out=out,
         context=context,
     )
+
+
+def _with_file(stage: Stage, root: Path) -> Mapping[str, Any]:
+    """The settings; where the recipe knows the content of a file, also where that file lies."""
+    settings: Mapping[str, Any] = stage.recipe["settings"]
+    if "content" not in stage.recipe:
+        return settings
+    places = {name: str(root / place) for name, place in stage.places.items() if place is not None}
+    return {**settings, "file": None, **places, "content": stage.recipe["content"]}

@@ -24,7 +24,11 @@ _PER_FILM_S: Mapping[str, float] = {
     "measure": 0.002,
     "mae": 0.0013,
     "rotation": 0.0025,
+    "jigsaw": 0.002,
+    "exemplar": 0.01,
+    "supervised": 0.0025,
     "finetune": 0.0025,
+    "linear_probe": 0.002,
 }
 """Seconds per film (training: per film and epoch) of our small models on one core."""
 _START_S = 0.5
@@ -33,7 +37,8 @@ _START_S = 0.5
 def guess_s(stage: Stage, stages: Mapping[str, Stage]) -> float:
     """Seconds that the stage may take on one core, within a factor of a few."""
     films = _films(stage, stages)
-    epochs = float(stage.recipe["settings"]["epochs"]) if stage.kind in TRAININGS else 1.0
+    is_given = stage.kind in TRAININGS and TRAININGS[stage.kind].given
+    epochs = float(stage.recipe.get("settings", {}).get("epochs", 0 if is_given else 1))
     factor = 1.0 if stage.kind in ("data", "measure") or _model(stage, stages) in MODELS else _TIMM
     return _START_S + films * epochs * _PER_FILM_S.get(stage.kind, 0.0025) * factor
 
@@ -85,7 +90,8 @@ def _films(stage: Stage, stages: Mapping[str, Stage]) -> float:
     if stage.kind == "data":
         names = ["images", "train", "val", "test"]
     elif stage.kind in TRAININGS:
-        names = ["train"] if TRAININGS[stage.kind].supervised else ["images", "train"]
+        entry = TRAININGS[stage.kind]
+        names = ["train"] if entry.supervised or entry.labelled else ["images", "train"]
     else:
         names = ["val", "test"] if stage.kind == "predict" else ["test"]
     return float(sum(settings[name] for name in names))

@@ -14,16 +14,17 @@ from study.records import Plan, Run, Stage
 from study.registry import METRICS, TRAININGS
 
 
-def expand(protocol: Protocol, digests: Mapping[str, str]) -> Plan:
+def expand(protocol: Protocol, digests: Mapping[str, str], files: Mapping[str, str] | None = None) -> Plan:
     """Every stage that the protocol needs, each once, in an order in which they can be done.
 
     Args:
         digests: dataset name -> `sha256:...` of everything in its files that can change a number.
+        files: file of a `weights` stage, as the protocol writes it -> `sha256:...` of its bytes.
 
     Raises:
-        KeyError: a dataset that is used has no digest.
+        KeyError: a dataset or file that is used has no digest.
     """
-    graph = _Graph(protocol, digests)
+    graph = _Graph(protocol, digests, files or {})
     own = [graph.run(arm, model, seed) for seed in protocol.seeds for model in protocol.models for arm in protocol.arms]
     runs = tuple(graph.crossed(run, own) for run in own)
     return Plan(protocol.study, graph.stages, runs, jobs_of(graph.stages, runs))
@@ -32,9 +33,10 @@ def expand(protocol: Protocol, digests: Mapping[str, str]) -> Plan:
 class _Graph:
     """The stages so far; asking for one that is there gives its key."""
 
-    def __init__(self, protocol: Protocol, digests: Mapping[str, str]) -> None:
+    def __init__(self, protocol: Protocol, digests: Mapping[str, str], files: Mapping[str, str]) -> None:
         self.protocol = protocol
         self.digests = digests
+        self.files = files
         self.stages: dict[str, Stage] = {}
 
     def run(self, arm: str, model: str, seed: int) -> Run:
@@ -50,7 +52,7 @@ class _Graph:
             model=model,
             seed=seed,
             training=tuple(training),
-            pretrain_key=training[-2] if len(training) > 1 else None,
+            pretrain_key=self._pretraining(training),
             predict=self._stage(recipes.predict(parents), f"predictions of {run_id}"),
             **self._evaluation(run_id, seed, parents),
         )
@@ -61,16 +63,33 @@ class _Graph:
         places = {"name": name} | {path: getattr(settings, path) for path in settings.paths}
         return self._stage(recipe, f"data {name}", places)
 
+    def _pretraining(self, training: Sequence[str]) -> str | None:
+        """The last stage before the classifier that the seed repeats; given weights belong to the recipe."""
+        before = training[-2] if len(training) > 1 else None
+        return None if before is None or TRAININGS[self.stages[before].kind].given else before
+
     def _training(self, stage: ChainStage, *, model: str, seed: int, initial: str | None) -> str:
         name = stage.settings.data
         assert name is not None, "chain() has resolved it"
-        supervised = TRAININGS[stage.kind].supervised
-        seed = self.protocol.seeds[0] if self.protocol.share_pretraining and not supervised else seed
+        entry = TRAININGS[stage.kind]
+        if entry.given:
+            return self._given(stage, model=model, data=name)
+        seed = self.protocol.seeds[0] if self.protocol.share_pretraining and not entry.supervised else seed
         declared = getattr(self.protocol.data[name], "classes", None)
         parents = {"data": self._dataset(name)} | ({"initial": initial} if initial else {})
         classes = list(declared) if declared is not None else None
         recipe = recipes.train(stage, model=model, seed=seed, classes=classes, parents=parents)
         return self._stage(recipe, f"{stage.kind} on {name}, {model}, seed {seed}")
+
+    def _given(self, stage: ChainStage, *, model: str, data: str) -> str:
+        """Weights that are there, the same for every seed."""
+        settings = stage.settings
+        places = {path: getattr(settings, path) for path in settings.paths}
+        content = next((self.files[place] for place in places.values() if place), None)
+        parents = {"data": self._dataset(data)}
+        recipe = recipes.train(stage, model=model, seed=0, classes=None, parents=parents, content=content)
+        source = next((place for place in places.values() if place), None) or getattr(settings, "timm", None)
+        return self._stage(recipe, f"{stage.kind} {source}, {model}", places)
 
     def _evaluation(self, run_id: str, seed: int, parents: Mapping[str, str]) -> dict[str, Any]:
         """Maps, curves and scores of one classifier, as the fields of a `Run`."""

@@ -27,11 +27,25 @@ def data(settings: DataSettings, *, image_size: int, digest: str) -> Recipe:
     return _recipe("data", version, settings=plain, image_size=image_size, data=digest)
 
 
-def train(stage: ChainStage, *, model: str, seed: int, classes: list[str] | None, parents: Parents) -> Recipe:
-    """A stage of a chain; `classes` are the declared ones (None: those of the films), supervised stages only."""
+def train(
+    stage: ChainStage,
+    *,
+    model: str,
+    seed: int,
+    classes: list[str] | None,
+    parents: Parents,
+    content: str | None = None,
+) -> Recipe:
+    """A stage of a chain.
+
+    Args:
+        classes: the declared ones (None: those of the films); for stages that read labels.
+        content: `sha256:...` of the file of a `weights` stage, in place of its path.
+    """
     entry = TRAININGS[stage.kind]
-    settings = stage.settings.model_dump(mode="json", exclude={"data"})
-    extra = {"classes": classes} if entry.supervised else {}
+    settings = stage.settings.model_dump(mode="json", exclude={"data", *stage.settings.paths, *stage.settings.spent})
+    extra: dict[str, Any] = {"classes": classes} if entry.supervised or entry.labelled else {}
+    extra |= {"content": content} if entry.given else {}
     return _recipe(stage.kind, entry.version, settings=settings, model=model, seed=seed, parents=parents, **extra)
 
 

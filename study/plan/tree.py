@@ -66,8 +66,9 @@ def _words(stage: ChainStage, target: str) -> str:
     for name in ("masking", "mask_ratio"):
         if (value := getattr(settings, name, None)) is not None:
             words.append(f"{value}")
-    if settings.epochs is not None:
-        words.append(f"{settings.epochs} epochs")
+    if (epochs := getattr(settings, "epochs", None)) is not None:
+        words.append(f"{epochs} epochs")
+    words += [str(value) for name in ("timm", "file") if (value := getattr(settings, name, None)) is not None]
     return "  ".join(words)
 
 

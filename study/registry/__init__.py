@@ -13,7 +13,7 @@ from study.registry.attributions import ATTRIBUTIONS
 from study.registry.entries import BOTH, Attribution, Entry, Format, Metric, Need, Registry, Training, unknown
 from study.registry.metrics import METRICS, RUN_METRICS, class_auc_facts, concept_facts
 from study.registry.models import MODELS, architecture, model_family
-from study.registry.stages import FORMATS, MASKINGS, STEP_VERSIONS, TRAININGS
+from study.registry.stages import FORMATS, MASKINGS, STEP_VERSIONS, TRAININGS, lattice_spacing, tile_side
 
 __all__ = [
     "ATTRIBUTIONS",
@@ -35,6 +35,8 @@ __all__ = [
     "architecture",
     "class_auc_facts",
     "concept_facts",
+    "lattice_spacing",
     "model_family",
+    "tile_side",
     "unknown",
 ]

@@ -6,13 +6,14 @@ out go `weights.safetensors` (the trunk under timm's plain names; behind it a de
 is bit-equal when the same stage is trained again on the same machine, interrupted or not.
 
 Only the trunk is handed on, so that arms differ in what they saw and not in leftovers of a head.
-All stages share one loop (`loop`), one set of random views (`views`) and one way to name random
-numbers, so that arms differ in nothing else either. Label-free stages see films of splits train
-and unlabelled, fine-tuning sees train and is selected on val; no stage reads a test film.
+All stages that descend a gradient share one loop (`loop`), one set of random views (`views`) and one way to
+name random numbers, so that arms differ in nothing else either. Label-free stages see films of splits train
+and unlabelled, stages with labels see train and are selected on val; no stage reads a test film.
 """
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def train(
         raise StudyError(TRAININGS.unknown(kind))
     check_normalisation(dataset)
     assignment = Assignment(kind, settings, model, dataset, initial, seed, classes, context)
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
     result: Result = TRAININGS.load(kind)(assignment)
     save(result.weights, out / WEIGHTS)
     write_json(out / HISTORY, result.trained.progress.history)
@@ -84,7 +87,7 @@ def _facts(assignment: Assignment, result: Result) -> dict[str, Any]:
         "in_chans": IN_CHANS,
         "image_size": assignment.image_size,
         "data": dataset.name,
-        "epochs": assignment.settings["epochs"],
+        "epochs": assignment.settings.get("epochs", 0),
         "epochs_done": len(progress.history),
         "diverged": progress.diverged,
         "n_parameters": sum(value.numel() for value in result.weights.values()),
@@ -99,7 +102,15 @@ def _timing(result: Result) -> dict[str, Any]:
         "seconds": trained.progress.seconds,
         "cpu_seconds": trained.progress.cpu_seconds,
         "images_per_s": films / max(trained.progress.seconds, 1e-9),
+        "peak_memory_mb": _peak_memory_mb(trained.device),
         "device": trained.device,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
+
+
+def _peak_memory_mb(device: str) -> float:
+    """Most memory held at once: on the device by this stage, on a CPU by the process since it began."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -29,6 +29,7 @@ def load_classifier(folder: Path, *, device: str = "cpu") -> Classifier:
         num_classes=len(facts["classes"]),
         image_size=facts["image_size"],
         in_chans=facts["in_chans"],
+        pool=facts["pool"],
     )
     take(load(folder), module.state_dict(), source=str(folder))
     module = placed(module, device, facts["family"]).eval().requires_grad_(False)

@@ -70,6 +70,19 @@ class Films:
         stats = {"mean": self.dataset.mean, "std": self.dataset.std}
         return to_tensor(images, **stats, in_chans=self.in_chans).to(self.device)
 
+    def part(self, picked: Tensor, name: str) -> Tensor:
+        """[B, 1, S, S] float32: 1 where the part mask `name` is, else 0.
+
+        Raises:
+            DataError: the dataset knows no such part.
+        """
+        if self.dataset.parts is None or name not in self.dataset.part_names:
+            known = ", ".join(self.dataset.part_names) or "none, as this dataset has no part masks"
+            raise DataError(f"dataset '{self.dataset.name}': no part is called '{name}'\nknown: {known}")
+        number = self.dataset.part_names.index(name) + 1
+        masks = np.asarray(self.dataset.parts[self.rows[picked.numpy()]]) == number
+        return torch.from_numpy(masks.astype(np.float32))[:, None].to(self.device)
+
     def labels(self, picked: Tensor) -> Tensor:
         """[B] int64 class indices."""
         return torch.from_numpy(self.dataset.labels[self.rows[picked.numpy()]]).to(self.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from torch.nn import functional as F
 
 from study.errors import DataError, UnsupportedError
 from study.records import Dataset
+from study.train.augment import augmented, ignored
 from study.train.films import Films
 from study.train.loop import Draw, Step, fit, parameter_groups
+from study.train.mixing import share_inside
+from study.train.peaks import boxed, peaks, saliency
 from study.train.stage import Assignment, Result
-from study.train.views import crop, draw_crops, hide, jitter
 
 EVALUATED = 256
 STEM = ("cls_token", "reg_token", "pos_embed", "patch_embed", "norm_pre")
@@ -26,8 +28,8 @@ STEM = ("cls_token", "reg_token", "pos_embed", "patch_embed", "norm_pre")
 def finetune(assignment: Assignment) -> Result:
     """Train the classifier on split train; select the epoch on split val; test films are never read.
 
-    History per epoch: `loss`, `val_auc` (class 1, or the mean over classes against the rest) and
-    `val_accuracy`, both None without validation films of at least two classes.
+    History per epoch: `loss`, `grad_norm` where gradients are clipped, `val_auc` (class 1, or the mean over classes
+    against the rest) and `val_accuracy`, both None without validation films of at least two classes.
 
     Raises:
         DataError: fewer than two films, or fewer than two classes among them.
@@ -35,27 +37,72 @@ def finetune(assignment: Assignment) -> Result:
     """
     settings = assignment.settings
     films = assignment.training_films("train")
-    _check_classes(assignment.dataset, films, assignment.classes)
+    check_classes(assignment.dataset, films, assignment.classes)
     held_out = assignment.films("val")
-    module = assignment.module(num_classes=len(assignment.classes), drop_path=settings["drop_path"])
+    form = {"drop_path": settings["drop_path"], "pool": settings["pool"]}
+    module = assignment.module(num_classes=len(assignment.classes), **form)
     scales = layer_scales(module, settings["layer_decay"])
     groups = parameter_groups(module, weight_decay=settings["weight_decay"], scales=scales)
     maximise = "val_auc" if settings["select"] == "best_val" else None
     schedule = assignment.schedule(betas=(0.9, 0.999), maximise=maximise)
-    trained = fit(_Task(module, films, held_out, settings), groups, schedule, assignment.context)
+    weights = class_weights(class_counts(films, assignment.classes), settings["class_weights"])
+    task = _Task(module, films, held_out, settings, weights)
+    trained = fit(task, groups, schedule, assignment.context)
     chosen = trained.progress.history[trained.epoch - 1] if trained.epoch else {}
-    labels = assignment.dataset.labels[films.rows]
     facts = {
         "n_films": len(films),
         "n_val": len(held_out),
-        "class_counts": [int((labels == index).sum()) for index in range(len(assignment.classes))],
+        "class_counts": class_counts(films, assignment.classes),
+        "class_weights": weights,
+        "pool": settings["pool"],
+        "lr": settings["lr"],
+        "blr": settings["lr"] * 256 / settings["batch_size"],
+        "films_per_step": min(settings["batch_size"], len(films)),
         "select": "best_val" if trained.progress.best_epoch else "last",
         "best_epoch": trained.epoch,
         "val_auc": chosen.get("val_auc"),
         "val_accuracy": chosen.get("val_accuracy"),
         "lr_scale_lowest": min(scales.values(), default=1.0),
+        **(peak_facts(films, settings["saliency_ignores"]) if settings["saliencymix"] else {}),
     }
     return Result(dict(module.state_dict()), trained, facts)
+
+
+def class_counts(films: Films, classes: tuple[str, ...]) -> list[int]:
+    """Films of each class."""
+    labels = films.dataset.labels[films.rows]
+    return [int((labels == index).sum()) for index in range(len(classes))]
+
+
+def class_weights(counts: list[int], how: str) -> list[float]:
+    """Factor of a film's loss by class: 1, or for `balanced` N / (K n_k), whose mean over the films is 1.
+
+    A class without films counts as if it had one; no film has its weight.
+    """
+    if how == "none":
+        return [1.0] * len(counts)
+    return [sum(counts) / (len(counts) * max(count, 1)) for count in counts]
+
+
+def peak_facts(films: Films, without: str) -> dict[str, float | None]:
+    """Where the most salient place of the training films lies, which is what SaliencyMix pastes.
+
+    Returns:
+        `peaks_in_boxes` and `peaks_in_marker`: share inside the human boxes, and inside the bounding box of the side
+        letter, among films that have them; None where none has.
+    """
+    dataset, size, places, marked = films.dataset, films.size, [], []
+    boxes = np.zeros((len(films), size, size), dtype=np.bool_)
+    for row, drawn in zip(boxes, (dataset.boxes[index] for index in films.rows), strict=True):
+        for left, top, right, bottom in drawn:
+            row[top:bottom, left:right] = True
+    for picked in torch.split(torch.arange(len(films)), EVALUATED):
+        places.append(peaks(saliency(films.batch(picked), ignored(films, picked, without))).cpu().numpy())
+        if "marker" in dataset.part_names:
+            marked.append(boxed(films.part(picked, "marker"))[:, 0].cpu().numpy() > 0)
+    found = np.concatenate(places)
+    in_marker = share_inside(found, np.concatenate(marked)) if marked else None
+    return {"peaks_in_boxes": share_inside(found, boxes), "peaks_in_marker": in_marker}
 
 
 def layer_scales(module: nn.Module, decay: float) -> dict[str, float]:
@@ -110,25 +157,26 @@ def _area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | N
 
 
 class _Task:
-    """Views and the loss of a batch; AUC and accuracy on the validation films."""
+    """Views and the loss of a batch, in parts; AUC and accuracy on the validation films."""
 
-    def __init__(self, module: nn.Module, films: Films, held_out: Films, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, module: nn.Module, films: Films, held_out: Films, settings: Mapping[str, Any], weights: list[float]
+    ) -> None:
         self.module = module
         self.films = films
         self.held_out = held_out
         self.n_films = len(films)
         self.settings = settings
+        self.weights = torch.tensor(weights, device=films.device)
 
-    def step(self, picked: Tensor, draw: Draw) -> Step:
+    def steps(self, picked: Tensor, draw: Draw) -> Iterator[Step]:
+        """Views are drawn, and films mixed, for the whole batch, so that the parts cannot change them."""
         settings = self.settings
-        crops = draw_crops(len(picked), settings["crop"], flip=settings["flip"], generator=draw.generator("crop"))
-        images = crop(self.films.batch(picked), crops)
-        if settings["jitter"]:
-            images = jitter(images, settings["jitter"], draw.generator("jitter"))
-        if settings["cutout"]:
-            images = hide(images, settings["cutout"], draw.generator("cutout"))
-        logits = self.module(images).float()
-        return Step(F.cross_entropy(logits, self.films.labels(picked), label_smoothing=settings["label_smoothing"]), {})
+        batch = augmented(self.films, picked, len(self.weights), settings, draw)
+        for images, targets in zip(*(whole.tensor_split(settings["accumulate"]) for whole in batch), strict=True):
+            if len(images):
+                losses = soft_losses(self.module(images), targets, self.weights, settings["label_smoothing"])
+                yield Step(losses.sum() / len(picked), {})
 
     def epoch_end(self, means: Mapping[str, float]) -> Mapping[str, float | None]:
         picked = torch.arange(len(self.held_out))
@@ -141,7 +189,21 @@ class _Task:
         return {"val_auc": auc(scores, labels), "val_accuracy": float((scores.argmax(axis=1) == labels).mean())}
 
 
-def _check_classes(dataset: Dataset, films: Films, classes: tuple[str, ...]) -> None:
+def soft_losses(logits: Tensor, targets: Tensor, weights: Tensor, smoothing: float) -> Tensor:
+    """[B] cross-entropies -sum_k w_k t_k log p_k of logits and labels [B, K], from the logits, so never infinite.
+
+    Smoothing takes this share of the labels and gives it to all classes alike.
+    """
+    targets = (1 - smoothing) * targets + smoothing / targets.shape[1]
+    return -(weights * targets * F.log_softmax(logits.float(), dim=1)).sum(dim=1)
+
+
+def check_classes(dataset: Dataset, films: Films, classes: tuple[str, ...]) -> None:
+    """Refuse training films that are no task.
+
+    Raises:
+        DataError: a film without a label among `classes`, or one class only.
+    """
     labels = dataset.labels[films.rows]
     if labels.min() < 0 or labels.max() >= len(classes):
         raise DataError(f"dataset '{dataset.name}': training films need a label among {', '.join(classes)}")

@@ -15,14 +15,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from study.errors import Stopped
 from study.records import StageContext
-from study.rng import seed_of, torch_generator
+from study.rng import numpy_generator, seed_of, torch_generator
+from study.train.averaging import follow
 
 CHECKPOINT_S = 60.0
 """Seconds between checkpoints of a stage that nobody stops."""
@@ -42,6 +44,10 @@ class Draw(NamedTuple):
         """CPU generator of this step for one purpose, such as `crop`."""
         return torch_generator(*self.words, purpose, self.epoch, self.batch)
 
+    def numpy(self, purpose: str) -> np.random.Generator:
+        """As `generator`, for distributions that torch draws without one."""
+        return numpy_generator(*self.words, purpose, self.epoch, self.batch)
+
 
 class Step(NamedTuple):
     """The loss of one batch [] and further scalars to average over the epoch."""
@@ -50,28 +56,42 @@ class Step(NamedTuple):
     series: Mapping[str, Tensor]
 
 
-class Task(Protocol):
+class Trainable(Protocol):
     """What a stage trains."""
 
     module: nn.Module
     n_films: int
 
-    def step(self, picked: Tensor, draw: Draw) -> Step:
-        """Loss of the films at positions `picked`, with gradients."""
-
     def epoch_end(self, means: Mapping[str, float]) -> Mapping[str, float | None]:
         """Further entries of the history, from the epoch's means or from validation films."""
 
 
+class Task(Trainable, Protocol):
+    """What takes a batch at once."""
+
+    def step(self, picked: Tensor, draw: Draw) -> Step:
+        """Loss of the films at positions `picked`, with gradients."""
+
+
+@runtime_checkable
+class InParts(Trainable, Protocol):
+    """What can take a batch in parts, so that the network's memory is that of a part."""
+
+    def steps(self, picked: Tensor, draw: Draw) -> Iterator[Step]:
+        """Losses of the parts, which add up to that of the films at positions `picked`."""
+
+
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: AdamW, linear warm-up, half a cosine to zero.
+    """How long and how fast: AdamW, linear warm-up, half a cosine to `min_lr`.
 
     Attributes:
         words: name of the stage's random numbers, such as `("mae", seed)`.
         warmup: share of the steps with rising rate.
         betas: of AdamW.
         maximise: history entry whose earliest highest value selects the epoch, None = last epoch.
+        clip_grad: largest norm of a step's gradient, 0 = any; the norm before goes into the history.
+        ema: decay of the moving average of the weights, which is what is judged and kept; 0 = the weights themselves.
     """
 
     words: tuple[str | int, ...]
@@ -81,6 +101,9 @@ class Schedule:
     warmup: float
     betas: tuple[float, float]
     maximise: str | None = None
+    min_lr: float = 0.0
+    clip_grad: float = 0.0
+    ema: float = 0.0
 
 
 @dataclass
@@ -133,15 +156,15 @@ def parameter_groups(
     return list(groups.values())
 
 
-def rate(step: int, of: int, *, lr: float, warmup: float) -> float:
-    """Learning rate of a step: linear to `lr` over the first `warmup * of` steps, then half a cosine to 0."""
+def rate(step: int, of: int, *, lr: float, warmup: float, min_lr: float = 0.0) -> float:
+    """Learning rate of a step: linear to `lr` over the first `warmup * of` steps, then half a cosine to `min_lr`."""
     rising = warmup * of
     if step < rising:
         return lr * (step + 1) / (math.floor(rising) + 1)
-    return lr * 0.5 * (1 + math.cos(math.pi * (step - rising) / (of - rising)))
+    return min_lr + (lr - min_lr) * 0.5 * (1 + math.cos(math.pi * (step - rising) / (of - rising)))
 
 
-def fit(task: Task, groups: Sequence[Group], schedule: Schedule, context: StageContext) -> Trained:
+def fit(task: Task | InParts, groups: Sequence[Group], schedule: Schedule, context: StageContext) -> Trained:
     """Train `task.module`, going on from the newest checkpoint if there is one.
 
     The films of an epoch are dealt into batches whose sizes differ by one at most, so that none is
@@ -169,7 +192,9 @@ def fit(task: Task, groups: Sequence[Group], schedule: Schedule, context: StageC
 class _Run:
     """One training in one process."""
 
-    def __init__(self, task: Task, groups: Sequence[Group], schedule: Schedule, context: StageContext) -> None:
+    def __init__(
+        self, task: Task | InParts, groups: Sequence[Group], schedule: Schedule, context: StageContext
+    ) -> None:
         self.task, self.schedule, self.context = task, schedule, context
         self.device = next(task.module.parameters()).device
         self.per_epoch = math.ceil(task.n_films / schedule.batch_size)
@@ -178,6 +203,7 @@ class _Run:
         self.progress = Progress()
         self.sound = _copy(task.module)
         self.best: State | None = None
+        self.average = _copy(task.module) if schedule.ema else None
         self.started = self.saved = time.monotonic()
         self.started_cpu = time.process_time()
         self.films_seen = 0
@@ -208,7 +234,7 @@ class _Run:
         self.task.module.load_state_dict(state["module"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.progress = Progress(**state["progress"])
-        self.sound, self.best = state["sound"], state["best"]
+        self.sound, self.best, self.average = state["sound"], state["best"], state["average"]
 
     def finish(self) -> Trained:
         """Put the selected weights into the module."""
@@ -217,7 +243,7 @@ class _Run:
         if self.best is not None:
             self.task.module.load_state_dict(self.best)
             epoch = progress.best_epoch
-        elif progress.diverged:
+        elif progress.diverged or self.average is not None:
             self.task.module.load_state_dict(self.sound)
         self.task.module.eval()
         return Trained(progress, epoch, self.device.type)
@@ -229,37 +255,65 @@ class _Run:
     def _step(self, picked: Tensor, draw: Draw) -> None:
         torch.manual_seed(seed_of(*draw.words, "noise", draw.epoch, draw.batch))
         self._set_rate()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            result = self.task.step(picked, draw)
-        scalars = {"loss": result.loss, **result.series}
-        values = torch.stack([value.detach() for value in scalars.values()]).tolist()  # one wait for the device
-        self.loss = values[0]
-        if not math.isfinite(self.loss):
-            self.progress.diverged = True
-            return
         self.optimiser.zero_grad()
-        result.loss.backward()  # type: ignore[no-untyped-call]
+        sums: dict[str, float] = {}
+        passes = self._passes(picked, draw)
+        while (result := self._next(passes)) is not None:
+            scalars = {"loss": result.loss, **result.series}
+            values = torch.stack([value.detach() for value in scalars.values()]).tolist()  # one wait for the device
+            for name, value in zip(scalars, values, strict=True):
+                sums[name] = sums.get(name, 0.0) + value
+            self.loss = sums["loss"]
+            if not math.isfinite(self.loss):
+                self.progress.diverged = True
+                return
+            result.loss.backward()  # type: ignore[no-untyped-call]
+        if self.schedule.clip_grad:
+            weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
+            sums["grad_norm"] = float(nn.utils.clip_grad_norm_(weights, self.schedule.clip_grad))
         self.optimiser.step()
-        self.films_seen += len(picked)
-        self.progress.films += len(picked)
-        self.progress.weight += len(picked)
-        for name, value in zip(scalars, values, strict=True):
-            self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value * len(picked)
+        if self.average is not None:
+            follow(self.average, self.task.module, decay=self.schedule.ema, step=self.progress.step + 1)
+        self._count(sums, len(picked))
+
+    def _passes(self, picked: Tensor, draw: Draw) -> Iterator[Step]:
+        if isinstance(self.task, InParts):
+            yield from self.task.steps(picked, draw)
+        else:
+            yield self.task.step(picked, draw)
+
+    def _next(self, passes: Iterator[Step]) -> Step | None:
+        """The next forward pass; gradients are computed outside of mixed precision."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            return next(passes, None)
+
+    def _count(self, sums: Mapping[str, float], films: int) -> None:
+        self.films_seen += films
+        self.progress.films += films
+        self.progress.weight += films
+        for name, value in sums.items():
+            self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value * films
 
     def _set_rate(self) -> None:
-        lr = rate(self.progress.step, self.of, lr=self.schedule.lr, warmup=self.schedule.warmup)
+        schedule = self.schedule
+        lr = rate(self.progress.step, self.of, lr=schedule.lr, warmup=schedule.warmup, min_lr=schedule.min_lr)
         for group in self.optimiser.param_groups:
             group["lr"] = lr * group["lr_scale"]
 
     def _end_epoch(self, epoch: int) -> None:
         means = {name: value / self.progress.weight for name, value in self.progress.sums.items()}
         self.progress.sums, self.progress.weight = {}, 0.0
-        state = _copy(self.task.module)
+        live = _copy(self.task.module)
+        state = live if self.average is None else {name: value.clone() for name, value in self.average.items()}
         if not all(bool(value.isfinite().all()) for value in state.values()):
             self.progress.diverged = True
             return
         self.task.module.eval()
+        if self.average is not None:
+            self.task.module.load_state_dict(state)
         numbers = {**means, **self.task.epoch_end(means)}
+        if self.average is not None:
+            self.task.module.load_state_dict(live)
         entry = {"epoch": epoch + 1, **{name: _defined(number) for name, number in numbers.items()}}
         self.progress.history.append(entry)
         self.sound = state
@@ -286,6 +340,7 @@ class _Run:
                 "progress": asdict(self.progress),
                 "sound": self.sound,
                 "best": self.best,
+                "average": self.average,
             },
             buffer,
         )

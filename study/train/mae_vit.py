@@ -2,8 +2,10 @@
 
 The encoder sees visible patches only. The decoder keeps the tokens in the order of the draw
 (visible first, hidden after) with their positions gathered alike: attention does not care
-about order, so nothing has to be put back in place before the loss, and the last MLP runs on
-the scored tokens only.
+about order, so nothing has to be put back in place before the loss. Two shortcuts leave every
+number as it is: hidden tokens enter the first block as mask token plus position, the same in
+all films, so that their queries, keys and values are made once per position; and in the last
+block only scored tokens ask and go through the MLP.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from timm.models.vision_transformer import Block, VisionTransformer
+from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from study.errors import StudyError, UnsupportedError
+from study.errors import StudyError
+from study.train.encoding import encode_patches, plain_vit
 from study.train.mae_target import patchify, pick
 from study.train.masking import Masks
 from study.train.models import EPS, xavier
@@ -36,7 +39,7 @@ class VitAutoencoder(nn.Module):
 
     def __init__(self, trunk: nn.Module, *, width: int, depth: int, name: str) -> None:
         super().__init__()
-        self.trunk: Any = _checked(trunk, name)
+        self.trunk: Any = plain_vit(trunk, name, "mae")
         self.grid: tuple[int, int] = self.trunk.patch_embed.grid_size
         self.patch_size: int = self.trunk.patch_embed.patch_size[0]
         self.decoder = Decoder(self.trunk, width=width, depth=depth)
@@ -53,30 +56,18 @@ class VitAutoencoder(nn.Module):
             [B, M, patch_size^2 C] predictions in the pixel order of `patchify`, and [B, M] patch numbers.
         """
         order = torch.cat([masks.ids_keep, masks.ids_masked], dim=1)
-        first = 0 if all_patches else masks.ids_keep.shape[1]
-        prediction: Tensor = self.decoder(self.encode(images, masks.ids_keep), order, first)
+        n_visible = masks.ids_keep.shape[1]
+        first = 0 if all_patches else n_visible
+        prediction: Tensor = self.decoder(self.encode(images, masks.ids_keep), order, n_visible, first)
         return prediction, order[:, first:]
 
     def encode(self, images: Tensor, ids_keep: Tensor) -> Tensor:
         """[B, prefix + K, D] features of the visible patches, class and register tokens in front."""
-        trunk = self.trunk
-        positions = trunk.pos_embed.expand(len(images), -1, -1)
-        prefix = 0 if trunk.no_embed_class else trunk.num_prefix_tokens
-        tokens = self._embed(pick(patchify(images, self.patch_size), ids_keep)) + pick(positions[:, prefix:], ids_keep)
-        front = [token.expand(len(images), -1, -1) for token in (trunk.cls_token, trunk.reg_token) if token is not None]
-        if front:
-            tokens = torch.cat([*front, tokens], dim=1)
-        if prefix:
-            tokens = torch.cat([tokens[:, :prefix] + positions[:, :prefix], tokens[:, prefix:]], dim=1)
-        features: Tensor = trunk.norm(trunk.blocks(trunk.norm_pre(tokens)))
-        return features
-
-    def _embed(self, patches: Tensor) -> Tensor:
-        """The patch embedding as a matrix product, on visible patches only."""
-        kernel = self.trunk.patch_embed.proj.weight  # [D, C, p, p] -> pixels in the order of `patchify`
-        tokens = F.linear(patches, kernel.permute(0, 2, 3, 1).flatten(1), self.trunk.patch_embed.proj.bias)
-        embedded: Tensor = self.trunk.patch_embed.norm(tokens)
-        return embedded
+        prefix = 0 if self.trunk.no_embed_class else self.trunk.num_prefix_tokens
+        table = self.trunk.pos_embed[0]
+        front = table[:prefix].expand(len(images), -1, -1)
+        positions = torch.cat([front, table[prefix:][ids_keep]], dim=1)
+        return encode_patches(self.trunk, pick(patchify(images, self.patch_size), ids_keep), positions)
 
 
 class Decoder(nn.Module):
@@ -100,33 +91,36 @@ class Decoder(nn.Module):
         xavier(self)
         nn.init.normal_(self.mask_token, std=0.02)
 
-    def forward(self, features: Tensor, order: Tensor, first: int) -> Tensor:
-        """Predictions [B, L - first, P] for the patches `order[:, first:]`."""
-        visible = self.embed(self.before(features))
-        hidden = self.mask_token.expand(len(order), order.shape[1] + self.n_prefix - visible.shape[1], -1)
-        front, visible = visible[:, : self.n_prefix], visible[:, self.n_prefix :]
-        positions = self.get_buffer("positions")[order]
-        tokens = torch.cat([front, torch.cat([visible, hidden.to(visible.dtype)], dim=1) + positions], dim=1)
-        prediction: Tensor = self.predict(self.norm(self._attend(tokens, first)))
+    def forward(self, features: Tensor, order: Tensor, n_visible: int, first: int) -> Tensor:
+        """Predictions [B, L - first, P] for the patches `order[:, first:]`, of which `n_visible` have features."""
+        positions = self.get_buffer("positions")
+        embedded = self.embed(self.before(features))
+        front, visible = embedded[:, : self.n_prefix], embedded[:, self.n_prefix :]
+        seen = torch.cat([front, visible + positions[order[:, :n_visible]]], dim=1)
+        blank = self.mask_token[0] + positions  # [L, W], a hidden token at every place
+        tokens = torch.cat([seen, blank.to(seen.dtype)[order[:, n_visible:]]], dim=1)
+        scored = self.n_prefix + first
+        blocks = cast(Sequence[Any], self.blocks)
+        for place, block in enumerate(blocks):
+            if place == 0:
+                qkv = torch.cat([_qkv(block, seen), _qkv(block, blank)[order[:, n_visible:]]], dim=1)
+            else:
+                qkv = _qkv(block, tokens)
+            tokens = _rest(block, tokens, qkv, first=scored if block is blocks[-1] else 0)
+        prediction: Tensor = self.predict(self.norm(tokens))
         return prediction
 
-    def _attend(self, tokens: Tensor, first: int) -> Tensor:
-        """All blocks; in the last one only scored tokens go through the MLP."""
-        *inner, last = cast(Sequence[Any], self.blocks)
-        for block in inner:
-            tokens = block(tokens)
-        scored = (tokens + last.attn(last.norm1(tokens)))[:, self.n_prefix + first :]
-        out: Tensor = scored + last.mlp(last.norm2(scored))
-        return out
+
+def _qkv(block: Any, tokens: Tensor) -> Tensor:
+    """[..., 3 W] queries, keys and values."""
+    qkv: Tensor = block.attn.qkv(block.norm1(tokens))
+    return qkv
 
 
-def _checked(trunk: nn.Module, name: str) -> Any:
-    """The trunk, if its forward pass is the one spelt out above."""
-    plain = type(trunk) is VisionTransformer and trunk.pos_embed is not None
-    plain = plain and isinstance(getattr(trunk.patch_embed, "proj", None), nn.Conv2d) and not trunk.dynamic_img_size
-    if not plain:
-        raise UnsupportedError(
-            f"mae pretraining needs a plain vision transformer with absolute positions; '{name}' is a "
-            f"{type(trunk).__name__}"
-        )
-    return trunk
+def _rest(block: Any, tokens: Tensor, qkv: Tensor, *, first: int) -> Tensor:
+    """What the block makes of the tokens from `first` on, which ask all tokens."""
+    query, key, value = qkv.reshape(*qkv.shape[:2], 3, block.attn.num_heads, -1).permute(2, 0, 3, 1, 4)
+    answer = F.scaled_dot_product_attention(query[:, :, first:], key, value)
+    tokens = tokens[:, first:] + block.attn.proj(answer.transpose(1, 2).flatten(2))
+    out: Tensor = tokens + block.mlp(block.norm2(tokens))
+    return out

@@ -12,6 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from study.errors import StudyError
+from study.registry import lattice_spacing
+
 
 class Masks(NamedTuple):
     """The hidden patches of a batch; patches are counted row by row, L in all, K visible.
@@ -77,6 +80,61 @@ def center(
     length = grid[0] * grid[1]
     race = torch.empty(batch, length).exponential_(generator=generator)
     return _keep_first(-race / _centre_weight(grid, sigma, floor), n_visible(length, ratio))
+
+
+def edge(batch: int, grid: tuple[int, int], ratio: float, generator: Generator, *, sigma: float, floor: float) -> Masks:
+    """Hide patches far from the centre more often: `center` with the weight turned round.
+
+    w = f + (1 - f) (1 - exp(-(u^2 + v^2) / (2 sigma^2))). As hard as `center`, but the encoder sees the centre: what
+    is left of a difference between the two is due to the place and not to the difficulty.
+
+    Args:
+        batch: number of images.
+        grid: rows and columns of patches, L = rows * columns.
+        ratio: share of hidden patches, in (0, 1); K = round(L * (1 - ratio)) stay visible.
+        generator: CPU generator.
+        sigma: width of the spared centre, in half-widths of the image, > 0.
+        floor: weight f of the very centre, in (0, 1]; 1 is `random`.
+
+    Returns:
+        Masks with the same number of hidden patches for every image.
+    """
+    length = grid[0] * grid[1]
+    race = torch.empty(batch, length).exponential_(generator=generator)
+    weight = 1 + floor - _centre_weight(grid, sigma, floor)
+    return _keep_first(-race / weight, n_visible(length, ratio))
+
+
+def grid(batch: int, grid: tuple[int, int], ratio: float, generator: Generator, **_: float) -> Masks:
+    """Hide all but a lattice: one patch of every s x s cell stays, at the same random place in all cells of an image.
+
+    Args:
+        batch: number of images.
+        grid: rows and columns of patches, both multiples of s.
+        ratio: share of hidden patches, 1 - 1 / s^2 for a whole s > 1.
+        generator: CPU generator.
+
+    Returns:
+        Masks with the same number of hidden patches for every image.
+
+    Raises:
+        StudyError: no such lattice has this ratio, or the grid is not a multiple of it.
+
+    Reference: He et al., CVPR 2022, arXiv:2111.06377, Figure 6 (s = 2).
+    """
+    spacing = lattice_spacing(ratio)
+    if spacing is None or grid[0] % spacing or grid[1] % spacing:
+        raise StudyError(f"masking grid: a ratio of {ratio:g} is no lattice on {grid[0]} x {grid[1]} patches")
+    phase = torch.randint(spacing, (2, batch, 1, 1), generator=generator)
+    rows, columns = torch.arange(grid[0])[:, None], torch.arange(grid[1])
+    visible = (rows % spacing == phase[0]) & (columns % spacing == phase[1])
+    return from_masked(~visible.flatten(1), generator)
+
+
+def from_masked(masked: Tensor, generator: Generator) -> Masks:
+    """The other forms of a mask [B, L] that hides as many patches in every image, in random order."""
+    keys = torch.rand(masked.shape, generator=generator) + masked
+    return _keep_first(keys, int((~masked[0]).sum()))
 
 
 def n_visible(length: int, ratio: float) -> int:

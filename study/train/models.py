@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import timm
 import torch
@@ -24,11 +24,18 @@ from study.train.positions import sincos
 HEADS = ("head", "head_dist", "fc_norm", "fc", "classifier", "attn_pool")
 """First parts of the names of everything between the trunk's features and the logits."""
 
+POOL_NORM = ("norm.weight", "norm.bias")
+"""In front of a class token's head; where patches are averaged, the head has its own (`fc_norm`) instead."""
+
+Pool = Literal["own", "mean", "token"]
+
 EPS = 1e-6
 PHANTOM_PATCH = 8
 
 
-def build(name: str, *, num_classes: int, image_size: int, in_chans: int, drop_path: float = 0.0) -> nn.Module:
+def build(
+    name: str, *, num_classes: int, image_size: int, in_chans: int, drop_path: float = 0.0, pool: Pool = "own"
+) -> nn.Module:
     """An untrained classifier: [B, in_chans, S, S] normalised images -> [B, num_classes] logits.
 
     Args:
@@ -37,28 +44,37 @@ def build(name: str, *, num_classes: int, image_size: int, in_chans: int, drop_p
         image_size: side S of the square images, pixels; a multiple of the patch size for ViTs.
         in_chans: channels of the images.
         drop_path: largest rate of stochastic depth, [0, 1).
+        pool: what the head of a ViT reads: the `mean` of the patches, the class `token`, or the model's `own`.
 
     Returns:
         The module in training mode. Its weights are drawn from torch's global generator.
 
     Raises:
         StudyError: unknown name, or a size that does not fit the model.
-        UnsupportedError: a family we do not know, or drop path where the model has none.
+        UnsupportedError: a family we do not know, or drop path or a class token where the model has none.
     """
     family = family_of(name)
+    if pool == "token" and family != "vit":
+        raise UnsupportedError(f"model '{name}' has no class token to read; set pool to mean or leave it out")
     if name == "vit_phantom":
-        return _vit_phantom(num_classes, image_size, in_chans, drop_path)
+        return _vit_phantom(num_classes, image_size, in_chans, drop_path, "token" if pool == "token" else "avg")
     if name == "densenet_phantom":
         _refuse_drop_path(name, drop_path)
         return _densenet_phantom(num_classes, in_chans)
     options: dict[str, Any] = {"num_classes": num_classes, "in_chans": in_chans, "pretrained": False}
     if family == "vit":
         options["img_size"] = image_size
+        options |= {} if pool == "own" else {"global_pool": {"mean": "avg", "token": "token"}[pool]}
     if drop_path > 0:
         if name.startswith(("densenet", "vgg")):
             _refuse_drop_path(name, drop_path)
         options["drop_path_rate"] = drop_path
-    module: nn.Module = timm.create_model(name, **options)
+    try:
+        module: nn.Module = timm.create_model(name, **options)
+    except AssertionError as error:  # timm's answer to a head that the model cannot have
+        if pool == "own":
+            raise
+        raise UnsupportedError(f"model '{name}' has no head that reads pool '{pool}'; leave pool out") from error
     _check_patches(name, module, image_size)
     return module
 
@@ -115,7 +131,7 @@ def _check_patches(name: str, module: nn.Module, image_size: int) -> None:
         )
 
 
-def _vit_phantom(num_classes: int, image_size: int, in_chans: int, drop_path: float) -> nn.Module:
+def _vit_phantom(num_classes: int, image_size: int, in_chans: int, drop_path: float, pool: str) -> nn.Module:
     if image_size % PHANTOM_PATCH:
         raise StudyError(
             f"model 'vit_phantom' cuts images into patches of {PHANTOM_PATCH} px; image_size {image_size} "
@@ -129,7 +145,7 @@ def _vit_phantom(num_classes: int, image_size: int, in_chans: int, drop_path: fl
         embed_dim=64,
         depth=4,
         num_heads=4,
-        global_pool="avg",
+        global_pool=pool,
         drop_path_rate=drop_path,
         norm_layer=partial(nn.LayerNorm, eps=EPS),
     )

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from study.train.films import Films
 from study.train.loop import Draw, Step, fit, parameter_groups
+from study.train.proxies import proxy_facts
 from study.train.stage import Assignment, Result
 from study.train.views import crop, draw_crops
 
@@ -42,9 +43,7 @@ def rotation(assignment: Assignment) -> Result:
     facts = {
         "n_films": len(films),
         "n_val": len(held_out),
-        "accuracy": last.get("val_accuracy"),
-        "train_accuracy": last.get("accuracy"),
-        "chance": 1 / TURNS,
+        **proxy_facts(accuracy=last.get("val_accuracy"), train_accuracy=last.get("accuracy"), chance=1 / TURNS),
         "views": settings["views"],
     }
     return Result(dict(module.state_dict()), trained, facts)

@@ -15,8 +15,8 @@ from study.records import Dataset, Split, StageContext
 from study.rng import seed_of
 from study.train.films import Films
 from study.train.loop import Schedule, Trained, device_for_training
-from study.train.models import build, family_of, placed, trunk
-from study.train.weights import load_trunk, take
+from study.train.models import Pool, build, family_of, placed, trunk
+from study.train.weights import load_trunk, shared, take
 
 IN_CHANS = 1
 
@@ -40,18 +40,20 @@ class Assignment:
         """Side of the square films, pixels."""
         return int(self.dataset.images.shape[1])
 
-    def module(self, *, num_classes: int, drop_path: float = 0.0) -> nn.Module:
+    def module(self, *, num_classes: int, drop_path: float = 0.0, pool: Pool = "own") -> nn.Module:
         """The model with the preceding stage's trunk, or drawn from the seed.
 
-        A fresh trunk depends on the seed and the model only, so that arms of one seed start alike.
+        A fresh trunk depends on the seed and the model only, so that arms of one seed start alike. With another
+        `pool` than the model's own, the norm that only a class token's head has in front of it starts fresh.
         """
         form: dict[str, Any] = {"image_size": self.image_size, "in_chans": IN_CHANS}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(self.kind, self.seed, "head"))
-            module = build(self.model, num_classes=num_classes, drop_path=drop_path, **form)
+            module = build(self.model, num_classes=num_classes, drop_path=drop_path, pool=pool, **form)
             if self.initial is None:
                 torch.manual_seed(seed_of("trunk", self.model, self.seed))
-                take(trunk(build(self.model, num_classes=1, **form)), trunk(module), source="a fresh trunk")
+                fresh = trunk(build(self.model, num_classes=1, **form))
+                take(*shared(fresh, trunk(module)), source="a fresh trunk")
         if self.initial is not None:
             load_trunk(module, self.initial, model=self.model)
         return placed(module, self.device, family_of(self.model))
@@ -76,7 +78,8 @@ class Assignment:
 
     def schedule(self, *, betas: tuple[float, float], maximise: str | None = None) -> Schedule:
         """The loop's part of the settings."""
-        chosen = {name: self.settings[name] for name in ("epochs", "batch_size", "lr", "warmup")}
+        names = ("epochs", "batch_size", "lr", "warmup", "min_lr", "clip_grad")
+        chosen = {name: self.settings[name] for name in names} | {"ema": self.settings.get("ema", 0.0)}
         return Schedule((self.kind, self.seed), **chosen, betas=betas, maximise=maximise)
 
 

@@ -11,10 +11,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from study.errors import StudyError
-from study.train.models import is_head, trunk
+from study.train.models import POOL_NORM, is_head, trunk
 
 WEIGHTS, FACTS, HISTORY, TIMING = "weights.safetensors", "facts.json", "history.json", "timing.json"
 DECODER = "decoder."
+State = dict[str, Tensor]
 SHOWN = 6
 """Names listed of each kind in an error."""
 
@@ -57,7 +58,18 @@ def load_trunk(module: nn.Module, folder: Path, *, model: str) -> None:
     if facts["model"] != model:
         raise StudyError(f"{folder}: weights of '{facts['model']}' cannot start '{model}'")
     stored = {name: value for name, value in load(folder).items() if not name.startswith(DECODER) and not is_head(name)}
-    take(stored, trunk(module), source=str(folder))
+    take(*shared(stored, trunk(module)), source=str(folder))
+
+
+def shared(stored: State, wanted: State) -> tuple[State, State]:
+    """Both trunks of one model without the norm before the head where only one of them has it.
+
+    A head that reads the class token has that norm, one that reads the mean of the patches has its own instead; a
+    stage that changes from one to the other leaves it out, or begins with a fresh one.
+    """
+    alone = {name for name in POOL_NORM if (name in stored) != (name in wanted)}
+    left = ({name: value for name, value in state.items() if name not in alone} for state in (stored, wanted))
+    return next(left), next(left)
 
 
 def load_decoder(decoder: nn.Module, folder: Path) -> None:
@@ -92,13 +104,14 @@ def take(stored: dict[str, Tensor], wanted: dict[str, Tensor], *, source: str) -
         ),
     }
     if any(problems.values()):
-        rows = [f"  {kind}: {_listed(names)}" for kind, names in problems.items() if names]
+        rows = [f"  {kind}: {listed(names)}" for kind, names in problems.items() if names]
         raise StudyError(f"{source}: the weights do not fit the model\n" + "\n".join(rows))
     with torch.no_grad():
         for name, value in wanted.items():
             value.copy_(stored[name])
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

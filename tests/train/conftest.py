@@ -64,7 +64,8 @@ def squares(*, size: int = 16, seed: int = 0, dtype: type = np.uint8, **counts: 
 
 def settings_of(kind: str, model: str, **chosen: Any) -> Mapping[str, Any]:
     """Resolved settings, small unless chosen."""
-    small = {"epochs": 2, "batch_size": 4} | ({"decoder_width": 16} if kind == "mae" else {})
+    small = {} if kind in ("weights", "linear_probe") else {"epochs": 2, "batch_size": 4}
+    small |= {"decoder_width": 16} if kind == "mae" else {}
     record = getattr(stages, registry.TRAININGS[kind].settings)(**{**small, **chosen})
     family = registry.model_family(model)
     assert family is not None

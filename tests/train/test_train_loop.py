@@ -82,7 +82,7 @@ def test_a_stage_does_not_depend_on_the_global_generator(films, trained) -> None
 def test_timings_stay_out_of_the_compared_files(films, trained) -> None:
     out = trained("finetune", "vit_phantom", films(train=8), epochs=1)
     timing = json.loads((out / "timing.json").read_text())
-    assert set(timing) == {"seconds", "cpu_seconds", "images_per_s", "device", "threads", "torch"}
+    assert set(timing) == {"seconds", "cpu_seconds", "images_per_s", "peak_memory_mb", "device", "threads", "torch"}
     assert timing["images_per_s"] == pytest.approx(8 / timing["seconds"])
     facts = json.loads((out / "facts.json").read_text())
     assert not {"seconds", "images_per_s", "device"} & set(facts)

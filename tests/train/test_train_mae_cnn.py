@@ -105,3 +105,15 @@ def test_any_family_of_the_registry_can_be_wrapped(name: str) -> None:
     masks = masking.random(2, module.grid, 0.75, torch.Generator().manual_seed(0))
     prediction, _ = module(torch.randn(2, 1, 64, 64), masks)
     assert prediction.shape == (2, 48, 64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet18", "densenet121"])
+def test_the_published_networks_hand_their_trunk_on(name: str, films, trained) -> None:
+    dataset = films(unlabelled=4, train=4, size=64)
+    first = trained("mae", name, dataset, epochs=1)
+    second = trained("finetune", name, dataset, initial=first, epochs=1, lr=1e-30, weight_decay=0.0)
+    start, end = (load_file(folder / "weights.safetensors") for folder in (first, second))
+    kernel = "layer4.1.conv2.weight" if name == "resnet18" else "features.denseblock4.denselayer16.conv2.weight"
+    assert torch.equal(start[kernel], end[kernel])
+    assert json.loads((first / "facts.json").read_text())["grid"] == [8, 8]

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from study.conclude.facts import chains, proxy_warnings, quarantine_warnings
+from study.conclude.facts import chains, masking_warnings, peak_warnings, proxy_warnings, quarantine_warnings
 from study.plan import expand
 from study.protocol import read
 from study.records import Quarantined
+from study.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,12 +41,46 @@ def test_stages_without_a_proxy_task_raise_no_warning() -> None:
     assert proxy_warnings([("m, seed 0", {"kind": "mae"})]) == []
 
 
-def test_a_stage_that_differs_between_arms_says_in_what() -> None:
+def test_a_stage_that_differs_between_arms_says_in_what(tmp_path: Path) -> None:
     protocol = read(ROOT / "protocols" / "occlusion_bias.yaml")
     plan = expand(protocol, {"shoulder": "sha256:shoulder"})
-    texts = {chain.arm: chain.stages[-1][1] for chain in chains(plan)}
+    texts = {chain.arm: chain.stages[-1][1] for chain in chains(plan, Store(tmp_path))}
     assert texts == {
-        "baseline": "shoulder, 40 epochs, jitter 0.1, cutout 0.0",
-        "occluded": "shoulder, 40 epochs, jitter 0.1, cutout 0.9",
-        "judge": "shoulder, 40 epochs, jitter 0.2, cutout 0.0",
+        "baseline": "shoulder, 40 epochs",
+        "occluded": "shoulder, 40 epochs, cutout 0.9",
+        "judge": "shoulder, 40 epochs, jitter 0.2",
     }
+
+
+def test_arms_of_a_recipe_are_told_by_what_is_not_as_usual(tmp_path: Path) -> None:
+    protocol = read(ROOT / "protocols" / "augmentation.yaml")
+    plan = expand(protocol, {"shoulder": "sha256:shoulder"})
+    texts = {chain.arm: chain.stages[-1][1] for chain in chains(plan, Store(tmp_path))}
+    assert texts["baseline"] == "shoulder, 40 epochs"
+    assert texts["mixup"] == "shoulder, 40 epochs, mixup 0.2"
+    assert texts["saliencymix"] == "shoulder, 40 epochs, saliencymix 1, mix share 0.5, saliency ignores marker"
+
+
+def test_side_letters_that_are_pasted_are_named_once_per_arm() -> None:
+    rows = [
+        ("saliencymix", {"peaks_in_marker": 0.61}),
+        ("saliencymix", {"peaks_in_marker": 0.84}),
+        ("without", {"peaks_in_marker": 0.0}),
+        ("no_masks", {"peaks_in_marker": None}),
+        ("baseline", {}),
+    ]
+    assert peak_warnings(rows) == [
+        "saliencymix: in 84% of the training films the most salient place is the side letter, so saliencymix mostly "
+        "pastes letters; saliency_ignores: marker leaves it out."
+    ]
+
+
+def test_masks_that_hide_the_centre_nearly_always_are_named() -> None:
+    rows = [
+        ("center", {"kind": "mae", "masked_central": 0.984, "centre_hardly_seen": True}),
+        ("random", {"kind": "mae", "masked_central": 0.75, "centre_hardly_seen": False}),
+        ("baseline", {"kind": "finetune"}),
+    ]
+    assert masking_warnings(rows) == [
+        "center: the masks hide 98.4% of the central patches, so the encoder hardly ever sees the centre."
+    ]

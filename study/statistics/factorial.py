@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from study.statistics.companions import TTest, t_test
-from study.statistics.floats import Floats
+from study.statistics.floats import Floats, Integers
 
 TWO_BY_TWO = {
     "first": (-0.5, -0.5, 0.5, 0.5),
@@ -75,6 +75,25 @@ def run_interaction(figures: Sequence[Floats]) -> tuple[float, float]:
     return f, float(stats.f.sf(f, 1, df))
 
 
+def run_contrast(figures: Sequence[Floats], weights: Sequence[float], alpha: float = 0.05) -> TTest:
+    """A contrast of arm means against the pooled spread of runs (Q-images): t of the ANOVA with arms as factors.
+
+    With four arms of equal size and the weights of the interaction, t squared is `run_interaction`'s F.
+
+    Args:
+        figures: T arrays [S_a] of run means.
+        weights: T contrast weights.
+        alpha: 1 - level.
+    """
+    df = sum(len(arm) for arm in figures) - len(figures)
+    estimate = float(sum(w * arm.mean() for w, arm in zip(weights, figures, strict=True)))
+    if df < 1:
+        return t_test(estimate, float("nan"), float("nan"))
+    error = sum(float(((arm - arm.mean()) ** 2).sum()) for arm in figures) / df
+    scale = sum(w**2 / len(arm) for w, arm in zip(weights, figures, strict=True))
+    return t_test(estimate, float(np.sqrt(error * scale)), df, alpha=alpha)
+
+
 def slope_weights(doses: Sequence[float]) -> tuple[float, ...]:
     """Contrast weights of arms whose sum with the arm means is the least-squares slope on dose."""
     centred = np.asarray(doses, dtype=np.float64) - np.mean(doses)
@@ -82,7 +101,10 @@ def slope_weights(doses: Sequence[float]) -> tuple[float, ...]:
 
 
 class DoseLine(NamedTuple):
-    """Least squares of run means on dose (Q-images), its lack of fit against arms, and a quadratic term."""
+    """Least squares of run means on dose (Q-images), its lack of fit against arms, and a quadratic term.
+
+    NaN: `se`, `t` and p-values without a degree of freedom, lack of fit where all runs of every arm are equal.
+    """
 
     slope: float
     se: float
@@ -90,43 +112,64 @@ class DoseLine(NamedTuple):
     df: int
     p_value: float
     lack_of_fit_f: float
+    lack_of_fit_df1: int
+    lack_of_fit_df2: int
     lack_of_fit_p: float
     quadratic: float
     quadratic_p: float
 
 
-def dose_line(doses: Sequence[float], figures: Sequence[Floats]) -> DoseLine:
+def dose_line(doses: Sequence[float], figures: Sequence[Floats], *, paired: bool = False) -> DoseLine:
     """Always print lack of fit next to a slope.
 
+    Each dose counts once: with unequal numbers of runs a run weighs 1 / S_a, so that the slope is that of
+    `slope_weights` on arm means, and its standard error assumes one spread of runs around the line.
+
     Args:
-        doses: T doses.
+        doses: T >= 3 doses, not all equal.
         figures: T arrays [S_a] of run means.
+        paired: whether the runs are the same seeds in the same order in every arm; seeds are then blocks.
     """
-    x = np.repeat(np.asarray(doses, dtype=np.float64), [len(arm) for arm in figures])
-    y = np.concatenate(figures)
-    line, line_se, line_rss = _least_squares(np.stack([np.ones_like(x), x], axis=1), y)
-    df = len(y) - 2
-    pure = float(sum(((arm - arm.mean()) ** 2).sum() for arm in figures))
-    pure_df, lack_df = len(y) - len(doses), len(doses) - 2
-    lack = (line_rss - pure) / lack_df / (pure / pure_df)
-    curve, curve_se, _ = _least_squares(np.stack([np.ones_like(x), x, x**2], axis=1), y)
-    t, t_curve = float(line[1] / line_se[1]), float(curve[2] / curve_se[2])
+    x = np.asarray(doses, dtype=np.float64)
+    sizes = np.array([len(arm) for arm in figures])
+    means = np.array([arm.mean() for arm in figures])
+    if paired:
+        seeds = np.mean(figures, axis=0)
+        figures = [arm - seeds for arm in figures]
+    lost = len(figures[0]) - 1 if paired else 0  # degrees of freedom that blocks take
+    pure = sum(float(((arm - arm.mean()) ** 2).sum()) for arm in figures)
+    pure_df, lack_df = int(sizes.sum()) - len(x) - lost, len(x) - 2
+    line, curve = (np.polyfit(x - x.mean(), means, degree) for degree in (1, 2))
+    line_rss, curve_rss = (
+        pure + float((sizes * (means - np.polyval(fit, x - x.mean())) ** 2).sum()) for fit in (line, curve)
+    )
+    slope = t_test(float(line[0]), _se(line_rss, pure_df + lack_df, slope_weights(doses), sizes), pure_df + lack_df)
+    bend = t_test(
+        float(curve[0]), _se(curve_rss, pure_df + lack_df - 1, _bend_weights(x), sizes), pure_df + lack_df - 1
+    )
+    lack = (line_rss - pure) / lack_df / (pure / pure_df) if pure_df > 0 and pure > 0 else np.nan
+    p_lack = float(stats.f.sf(lack, lack_df, pure_df))
     return DoseLine(
-        float(line[1]),
-        float(line_se[1]),
-        t,
-        df,
-        float(2 * stats.t.sf(abs(t), df)),
+        slope.estimate,
+        slope.se,
+        slope.t,
+        pure_df + lack_df,
+        slope.p_value,
         lack,
-        float(stats.f.sf(lack, lack_df, pure_df)),
-        float(curve[2]),
-        float(2 * stats.t.sf(abs(t_curve), df - 1)),
+        lack_df,
+        pure_df,
+        p_lack,
+        bend.estimate,
+        bend.p_value,
     )
 
 
-def _least_squares(design: Floats, y: Floats) -> tuple[Floats, Floats, float]:
-    """Coefficients, their standard errors, and the residual sum of squares."""
-    inverse = np.linalg.inv(design.T @ design)
-    coefficients = inverse @ design.T @ y
-    rss = float(((y - design @ coefficients) ** 2).sum())
-    return coefficients, np.sqrt(inverse.diagonal() * rss / (len(y) - design.shape[1])), rss
+def _se(rss: float, df: int, weights: Sequence[float], sizes: Integers) -> float:
+    """Standard error of a weighted sum of arm means when runs have one spread around the curve."""
+    return float(np.sqrt(rss / df * (np.square(weights) / sizes).sum())) if df > 0 else float("nan")
+
+
+def _bend_weights(x: Floats) -> tuple[float, ...]:
+    """Weights of arm means that give the quadratic coefficient of the least-squares parabola."""
+    basis = np.stack([np.ones_like(x), x - x.mean(), (x - x.mean()) ** 2], axis=1)
+    return tuple(float(weight) for weight in np.linalg.pinv(basis)[2])

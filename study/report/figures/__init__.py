@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from study.report.figures.assumptions import checks
     from study.report.figures.chains import design_chains
     from study.report.figures.control_maps import controls
+    from study.report.figures.dose_plot import dose
     from study.report.figures.estimation_plot import estimation
     from study.report.figures.films import film, overlay
     from study.report.figures.flow_chart import flow
     from study.report.figures.forest_plot import forest
+    from study.report.figures.interaction_plot import interaction
     from study.report.figures.learning import learning_curves
     from study.report.figures.perturbation import curves
     from study.report.figures.rank_plot import ranks
@@ -35,10 +37,12 @@ __all__ = [
     "controls",
     "curves",
     "design_chains",
+    "dose",
     "estimation",
     "film",
     "flow",
     "forest",
+    "interaction",
     "learning_curves",
     "overlay",
     "ranks",
@@ -52,10 +56,12 @@ _HOMES = {
     "controls": "control_maps",
     "curves": "perturbation",
     "design_chains": "chains",
+    "dose": "dose_plot",
     "estimation": "estimation_plot",
     "film": "films",
     "flow": "flow_chart",
     "forest": "forest_plot",
+    "interaction": "interaction_plot",
     "learning_curves": "learning",
     "overlay": "films",
     "ranks": "rank_plot",

@@ -31,7 +31,9 @@ class Spot(NamedTuple):
     x: float
 
 
-def ranks(ranking: Ranking, controls: Collection[str], lang: Language = "en") -> str | None:
+def ranks(
+    ranking: Ranking, controls: Collection[str], lang: Language = "en", of: str = "attribution methods"
+) -> str | None:
     """Average ranks on an axis, names left and right of it, bars over methods that are not told apart.
 
     Controls are open marks and written in grey; names in semibold are the best one and those within the
@@ -41,6 +43,7 @@ def ranks(ranking: Ranking, controls: Collection[str], lang: Language = "en") ->
         ranking: of one arm, model and metric.
         controls: labels of the attributions that are controls.
         lang: of the words.
+        of: what is ranked, for readers who do not see the figure.
 
     Returns:
         An SVG 180 mm wide, or None without two methods or without a critical difference.
@@ -70,7 +73,7 @@ def ranks(ranking: Ranking, controls: Collection[str], lang: Language = "en") ->
             for low, high in level:
                 y = _HEAD_MM + _GAP_MM + i * _BAR_MM
                 paper.plot([low - 0.7, high + 0.7], [y, y], color=INK, lw=2.2, zorder=5)
-        return sheet.svg(figure, "ranks", "Average ranks of attribution methods with their critical difference")
+        return sheet.svg(figure, "ranks", f"Average ranks of {of} with their critical difference")
 
 
 def _side_mm(ranking: Ranking) -> float:

@@ -45,9 +45,13 @@ class ProtocolError(StudyError):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        count = len(self.problems)
-        head = f"{self.source}: {count} problem{'s' if count != 1 else ''}, nothing was run\n"
-        return head + "".join(_paragraph(problem) for problem in self.problems)
+        return listed(self.source, self.problems, "nothing was run")
+
+
+def listed(source: str, problems: list[Problem], consequence: str) -> str:
+    """Every problem of one file as a paragraph with its line, below what that means."""
+    head = f"{source}: {len(problems)} problem{'s' if len(problems) != 1 else ''}, {consequence}\n"
+    return head + "".join(_paragraph(problem) for problem in problems)
 
 
 def _paragraph(problem: Problem) -> str:

@@ -39,6 +39,7 @@ class Opened:
 
     protocol: Protocol
     digests: Mapping[str, str]
+    files: Mapping[str, str]
     plan: Plan
     store: Store
 
@@ -54,7 +55,8 @@ def open_protocol(name: str, runs: Path, **wishes: Any) -> Opened:
         dataset: data.digest(protocol.data[dataset].model_dump(), root=protocol.root)
         for dataset in protocol.datasets_used
     }
-    return Opened(protocol, digests, expand(protocol, digests), Store(runs))
+    files = {file: data.file_digest(protocol.root / file) for file in protocol.weight_files}
+    return Opened(protocol, digests, files, expand(protocol, digests, files), Store(runs))
 
 
 def read_protocol(name: str, **wishes: Any) -> Protocol:
@@ -96,7 +98,18 @@ def _seeds(text: str | None) -> int | list[Any] | str | None:
     return words if len(words) > 1 else words[0]
 
 
-def _paths(entries: Sequence[str]) -> dict[str, str]:
-    """`NAME=PATH` or `PATH` (for the target, name "")."""
+def _paths(entries: Sequence[str]) -> dict[str, str | dict[str, Any]]:
+    """`NAME=PATH` or `PATH` (for the target, name ""): a manifest, or the settings of the format that is found there."""
     pairs = (entry.rpartition("=") if not Path(entry).exists() else ("", "", entry) for entry in entries)
-    return {name: path for name, _, path in pairs}
+    return {name: _recognised(Path(path)) or path for name, _, path in pairs}
+
+
+def _recognised(path: Path) -> dict[str, Any] | None:
+    """Format and settings of films without a manifest; None where there is one, or nothing."""
+    if not path.exists() or path.suffix.lower() == ".csv" or (path / "manifest.csv").is_file():
+        return None
+    from study.data import guesses
+
+    guess = guesses(path)[0]
+    given = {key: str(value.absolute()) if isinstance(value, Path) else value for key, value in guess.settings.items()}
+    return {"format": guess.format, **given}

@@ -98,7 +98,7 @@ def run(
     if not outcome.complete:
         _complain(opened, name, runs)
     if not outcome.stopped and any(status.state == "done" for status in outcome.runs):
-        _summarise(_conclude(opened, outcome.runs, reports))
+        summarise(_conclude(opened, outcome.runs, reports))
     raise typer.Exit(outcome.exit_code)
 
 
@@ -170,7 +170,7 @@ def report(
         raise StudyError(
             f"{opened.plan.study}: no run is finished, so there is nothing to report; first: study run {name}"
         )
-    _summarise(_conclude(opened, statuses, reports))
+    summarise(_conclude(opened, statuses, reports))
 
 
 def _lock(opened: Opened) -> Lock:
@@ -178,7 +178,7 @@ def _lock(opened: Opened) -> Lock:
     finished = sum(all(opened.store.has(key) for key in run.stages) for run in opened.plan.runs)
     folder = opened.store.study_folder(opened.plan.study)
     now = datetime.now().astimezone()
-    return lock(opened.protocol, folder, runs_finished=finished, now=now, digests=opened.digests)
+    return lock(opened.protocol, folder, runs_finished=finished, now=now, digests=opened.digests, files=opened.files)
 
 
 def _conclude(opened: Opened, statuses: Sequence[RunStatus], reports: Path) -> Conclusion:
@@ -198,7 +198,7 @@ def _logs_command(name: str, runs: Path) -> str:
     return f"study logs --protocol {name}" + (f" --runs {runs}" if runs != RUNS else "")
 
 
-def _summarise(conclusion: Conclusion) -> None:
+def summarise(conclusion: Conclusion) -> None:
     """Page 1 in a few lines, and where the report is."""
     from study.report import summary
 

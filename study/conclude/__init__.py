@@ -9,6 +9,7 @@ when nothing changed, nothing is computed again, and a partial report can never 
 full one. Reports are numbered; earlier ones stay in `reports/<study>/earlier/`.
 """
 
-from study.conclude.conclusion import Conclusion, conclude
+from study.conclude.conclusion import conclude
+from study.conclude.numbered import Conclusion
 
 __all__ = ["Conclusion", "conclude"]

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from study import __version__, data, report, statistics
+from study import __version__, data, statistics
+from study.conclude.agreement import agreement
 from study.conclude.facts import (
     chains,
     dataset_facts,
     homogeneity,
+    masking_warnings,
+    peak_warnings,
     provenance,
     proxy_warnings,
     quarantine_warnings,
@@ -24,31 +25,15 @@ from study.conclude.facts import (
 from study.conclude.gallery import gallery
 from study.conclude.gather import Scores, gather, learning_curves
 from study.conclude.methods import method_gallery
-from study.errors import DependencyError, StudyError
-from study.protocol import Lock, Protocol
+from study.conclude.numbered import Conclusion, manifest_of, next_number, present, results_of, write
+from study.errors import StudyError
+from study.protocol import Comparison, Lock, Protocol
 from study.records import Dataset, Design, Plan, ReportInput, RunStatus, StudyFacts
 from study.registry import class_auc_facts
 from study.store import Store
 
-VERSION = 2
+VERSION = 3
 """Raise it when findings or pages change for equal scores."""
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """A finished report.
-
-    Attributes:
-        folder: `reports/<study>`.
-        results: the content of results.json.
-        reused: True when this very report was there already.
-        pdf_problem: why there is no PDF, or None.
-    """
-
-    folder: Path
-    results: Mapping[str, Any]
-    reused: bool
-    pdf_problem: str | None = None
 
 
 def conclude(
@@ -67,20 +52,19 @@ def conclude(
         raise StudyError(f"{plan.study}: no run is finished, so there is nothing to report; see `study status`.")
     folder = reports / plan.study
     key = _key(protocol, plan, store, lock, statuses)
-    before = _manifest(folder)
-    if before.get("key") == key and all((folder / name).is_file() for name in before["files"]):
-        return Conclusion(folder, _results(folder), reused=True, pdf_problem=before.get("pdf_problem"))
+    if there := present(folder, key):
+        return there
     folder.mkdir(parents=True, exist_ok=True)
-    tables = gather(plan, store)
+    tables = replace(gather(plan, store), agreement=agreement(plan, store, folder / "findings" / statistics.PAIRS))
     contents = _contents(protocol, plan, store, lock, statuses, tables=tables, folder=folder)
-    return _write(contents, tables, folder, key)
+    return write(contents, folder, key, cross=tables.cross, agreement=tables.agreement)
 
 
-def design(protocol: Protocol, statuses: Sequence[RunStatus], lock: Lock, classes: tuple[str, ...]) -> Design:
+def design(protocol: Comparison, statuses: Sequence[RunStatus], lock: Lock, classes: tuple[str, ...]) -> Design:
     """What the statistics must know besides the scores; `classes` are the target's, as in the predictions."""
     return Design(
         study=protocol.study,
-        arms=tuple(protocol.arms),
+        arms=protocol.arm_names,
         reference=protocol.reference,
         models=protocol.models,
         seeds=protocol.seeds,
@@ -95,6 +79,9 @@ def design(protocol: Protocol, statuses: Sequence[RunStatus], lock: Lock, classe
         resamples=protocol.analysis.resamples,
         resampling_seed=protocol.analysis.resampling_seed,
         weight=protocol.analysis.weight,
+        factorial=protocol.factorial,
+        dose=protocol.dose,
+        rules=protocol.analysis.rules,
     )
 
 
@@ -117,9 +104,10 @@ def _contents(
         curves=tables.curves,
         run_scores=tables.run_scores,
         cross=tables.cross,
+        agreement=tables.agreement,
     )
     learning = learning_curves(plan, store)
-    before = _manifest(folder)
+    before = manifest_of(folder)
     facts = StudyFacts(
         study=plan.study,
         question=protocol.question,
@@ -128,16 +116,18 @@ def _contents(
         protocol_hash=lock.hash,
         protocol_locked=lock.locked_at,
         deviations=lock.deviations,
-        chains=chains(plan),
+        chains=chains(plan, store),
         datasets={name: dataset_facts(dataset) for name, dataset in by_name.items()},
         provenance=provenance(plan, store) | {"rebuild": _rebuild(protocol)},
         warnings=(
             *quarantine_warnings(by_name),
             *homogeneity(plan, store),
             *dict.fromkeys(proxy_warnings((f"{row.arm}, seed {row.seed}", row.facts) for row in learning)),
+            *dict.fromkeys(masking_warnings((row.arm, row.facts) for row in learning)),
+            *peak_warnings((row.arm, row.facts) for row in learning),
         ),
         date=datetime.now().date().isoformat(),
-        number=_next_number(folder),
+        number=next_number(folder),
     )
     return ReportInput(
         facts=facts,
@@ -146,55 +136,9 @@ def _contents(
         learning=learning,
         languages=protocol.report.languages,
         notes_path=protocol.report.notes_path(protocol.root),
-        previous_results=_results(folder) if before else None,
+        previous_results=results_of(folder) if before else None,
         methods=method_gallery(plan, store, protocol.reference, tables.predictions, by_key),
     )
-
-
-def _write(contents: ReportInput, tables: Scores, folder: Path, key: str) -> Conclusion:
-    """Render beside the present report, then put the new one in its place."""
-    fresh = folder / ".new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    problem = None
-    statistics.write_findings(contents.analysis, fresh / "findings", cross=tables.cross)
-    try:
-        report.render(contents, fresh)
-    except DependencyError as error:
-        problem = str(error)
-    _archive(folder)
-    files = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
-    for path in sorted(fresh.iterdir()):
-        path.rename(folder / path.name)
-    fresh.rmdir()
-    manifest = {"key": key, "number": contents.facts.number, "files": files, "pdf_problem": problem}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf8")
-    return Conclusion(folder, _results(folder), reused=False, pdf_problem=problem)
-
-
-def _archive(folder: Path) -> None:
-    """Move the present report, if there is one, to `earlier/<number>`; a half-written one is dropped."""
-    before = _manifest(folder)
-    (folder / "manifest.json").unlink(missing_ok=True)
-    place = folder / "earlier" / f"{before['number']:03d}" if before else None
-    if place:
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-    for path in sorted(folder.iterdir()):
-        if path.name in {".new", "earlier", "notes.yaml"}:
-            continue
-        if place:
-            path.rename(place / path.name)
-        elif path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def _next_number(folder: Path) -> int:
-    """One more than the highest number that a report of this study has had."""
-    earlier = [int(path.name) for path in (folder / "earlier").glob("*") if path.name.isdecimal()]
-    return max([int(_manifest(folder).get("number", 0)), *earlier]) + 1
 
 
 def _key(protocol: Protocol, plan: Plan, store: Store, lock: Lock, statuses: Sequence[RunStatus]) -> str:
@@ -220,16 +164,3 @@ def _rebuild(protocol: Protocol) -> str:
 def _datasets(plan: Plan, store: Store) -> dict[str, Dataset]:
     keys = [key for key, stage in plan.stages.items() if stage.kind == "data" and store.has(key)]
     return {key: data.load(store.folder(key)) for key in keys}
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
-    except (OSError, ValueError):
-        return {}
-    return manifest if {"key", "number", "files"} <= manifest.keys() else {}
-
-
-def _results(folder: Path) -> dict[str, Any]:
-    results: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf8"))
-    return results

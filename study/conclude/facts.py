@@ -10,22 +10,28 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from study.conclude.gather import read_facts
+from study.protocol import stages as stage_settings
 from study.records import ArmChain, Dataset, Plan, Stage
+from study.registry import TRAININGS
 from study.store import Store
 
 HOMOGENEOUS = ("host", "device", "versions")
 """Fields of a manifest that should be equal over all runs of a comparison."""
 
 
-def chains(plan: Plan) -> tuple[ArmChain, ...]:
-    """The arms as chains of stages, from each arm's first run."""
+def chains(plan: Plan, store: Store) -> tuple[ArmChain, ...]:
+    """The arms as chains of stages, from each arm's first run; given weights with what was taken of them."""
     first = {run.arm: run for run in reversed(plan.runs)}
     arms = dict.fromkeys(run.arm for run in plan.runs)
     varied = _varied([plan.stages[key] for run in first.values() for key in run.training])
     return tuple(
         ArmChain(
             arm,
-            tuple((plan.stages[key].kind, _short(plan.stages[key], plan, varied)) for key in first[arm].training),
+            tuple(
+                (plan.stages[key].kind, _given(plan.stages[key], store) or _short(plan.stages[key], plan, varied))
+                for key in first[arm].training
+            ),
             first[arm].training,
         )
         for arm in arms
@@ -42,15 +48,39 @@ def _varied(stages: Iterable[Stage]) -> set[tuple[str, str]]:
     return {(kind, name) for (kind, name), found in values.items() if len(found) > 1 and name not in named}
 
 
+def _given(stage: Stage, store: Store) -> str:
+    """`vit-s_mae.pth: 150 of 150 tensors; left out: 2 head`; empty for a stage that trains."""
+    if not TRAININGS[stage.kind].given:
+        return ""
+    source = str(stage.recipe["settings"]["timm"] or Path(str(stage.places["file"])).name)
+    summary = read_facts(store, stage.key)["summary"] if store.has(stage.key) else ""
+    return f"{source}: {summary}" if summary else source
+
+
 def _short(stage: Stage, plan: Plan, varied: Collection[tuple[str, str]]) -> str:
-    """One line for a box of the design figure, such as `chest, random 75 %`."""
+    """One line for a box of the design figure, such as `chest, random 75 %`; of what varies, what is not as usual."""
     settings = stage.recipe["settings"]
     parts = [str(plan.stages[stage.parents["data"]].places.get("name") or "")]
     if "masking" in settings:
         parts.append(f"{settings['masking']} {settings['mask_ratio']:.0%}".replace("%", " %"))
-    parts.append(f"{settings['epochs']} epochs")
-    parts += [f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if (stage.kind, name) in varied]
+    if "epochs" in settings:
+        parts.append(f"{settings['epochs']} epochs")
+    usual = getattr(stage_settings, TRAININGS[stage.kind].settings).model_fields
+    parts += [
+        f"{name.replace('_', ' ')} {_spoken(value)}"
+        for name, value in settings.items()
+        if (stage.kind, name) in varied and _spoken(value) != _spoken(usual[name].default)
+    ]
     return ", ".join(part for part in parts if part)
+
+
+def _spoken(value: Any) -> str:
+    """`0.002`, `0.08 to 1` of a range, and of a group of settings the first one."""
+    if isinstance(value, Mapping):
+        return _spoken(next(iter(value.values())))
+    if isinstance(value, list | tuple):
+        return " to ".join(map(_spoken, value)) if len(value) == 2 else ", ".join(map(_spoken, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:
@@ -84,14 +114,21 @@ def provenance(plan: Plan, store: Store) -> dict[str, Any]:
         seconds[kind] += float(manifest.get("seconds", 0.0))
         counts[kind] += 1
     return {
-        **_commit(),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
+        **software(),
         "versions": manifests[0].get("versions", {}) if manifests else {},
         "hosts": sorted({str(manifest.get("host", "")) for manifest in manifests}),
         "seconds": {kind: round(seconds[kind], 1) for kind in sorted(seconds)},
         "stages": {kind: counts[kind] for kind in sorted(counts)},
+    }
+
+
+def software() -> dict[str, Any]:
+    """Commit of this package, and the Python and the system that it runs on."""
+    return {
+        **_commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
     }
 
 
@@ -133,6 +170,16 @@ def proxy_warnings(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
     return warnings
 
 
+def masking_warnings(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """Sentences about masks that hide the centre nearly always, from (label, facts) pairs."""
+    return [
+        f"{label}: the masks hide {row['masked_central']:.1%} of the central patches, so the encoder hardly ever sees "
+        "the centre."
+        for label, row in facts
+        if row.get("centre_hardly_seen")
+    ]
+
+
 def _commit() -> dict[str, Any]:
     """Commit of the checkout that holds the package, or nothing outside one."""
 
@@ -146,3 +193,16 @@ def _commit() -> dict[str, Any]:
 
     commit = git("rev-parse", "--short=10", "HEAD")
     return {"commit": commit, "clean": git("status", "--porcelain", "--", "study") == "" if commit else None}
+
+
+def peak_warnings(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """Sentences about SaliencyMix that pasted side letters, from (arm, facts) pairs: one per arm, its worst run."""
+    shares: dict[str, float] = {}
+    for arm, row in facts:
+        if (share := row.get("peaks_in_marker")) is not None and share >= 0.5:
+            shares[arm] = max(share, shares.get(arm, 0.0))
+    return [
+        f"{arm}: in {share:.0%} of the training films the most salient place is the side letter, so saliencymix mostly "
+        "pastes letters; saliency_ignores: marker leaves it out."
+        for arm, share in shares.items()
+    ]

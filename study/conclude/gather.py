@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Scores:
         run_scores: one row per run and figure that exists per run only, such as its number of concepts.
         cross: one row per run, attribution, metric, image and judge (`evaluator`): the map of one arm scored
             on the model of another.
+        agreement: one row per pair of runs, attribution and image: how alike their maps are.
     """
 
     scores: pd.DataFrame
@@ -44,6 +45,7 @@ class Scores:
     curves: CurveTable
     run_scores: pd.DataFrame
     cross: pd.DataFrame
+    agreement: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def gather(plan: Plan, store: Store) -> Scores:

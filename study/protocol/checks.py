@@ -11,9 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study.protocol.data import CsvSettings, DataSettings, PhantomSettings
+from study.protocol.data import DataSettings, FilmSettings, PhantomSettings
+from study.protocol.designs import check_designs
+from study.protocol.finetuning import check_finetuning
+from study.protocol.inference import problems
 from study.protocol.methods import check_methods
 from study.protocol.models import check_models, grid
+from study.protocol.pretraining import check_pretraining
 from study.protocol.problems import Ledger
 from study.protocol.schema import ChainStage, Chosen, Primary
 from study.protocol.stages import MaeSettings
@@ -32,8 +36,11 @@ def check_everything(parsed: Parsed, ledger: Ledger, root: Path) -> None:
     _twins(parsed, ledger)
     check_models(parsed, ledger)
     _maskings(parsed, ledger)
+    check_pretraining(parsed, ledger, tuple(_stages(parsed)), root)
+    check_finetuning(parsed, ledger, tuple(_stages(parsed)))
     check_methods(parsed, ledger, _stages(parsed))
     _analysis(parsed, ledger)
+    check_designs(parsed, ledger)
     _arm_names(parsed, ledger)
     _files(parsed, ledger, root)
 
@@ -63,7 +70,7 @@ def _stages(parsed: Parsed) -> Iterator[tuple[Location, ChainStage]]:
 
 
 def _chains(parsed: Parsed, ledger: Ledger) -> None:
-    """A supervised stage ends every chain and stands nowhere else."""
+    """A supervised stage ends every chain, given weights begin it; both stand nowhere else."""
     supervised = [name for name, entry in TRAININGS.items() if entry.supervised]
     for arm, chain in parsed.get("arms", {}).items():
         for i, stage in enumerate(chain or ()):
@@ -75,6 +82,10 @@ def _chains(parsed: Parsed, ledger: Ledger) -> None:
                 ledger.add(place, f"the chain ends with '{stage.kind}'; it must end with {' or '.join(supervised)}")
             elif not is_last and TRAININGS[stage.kind].supervised:
                 ledger.add(place, f"'{stage.kind}' makes the classifier and must be the last stage of the chain")
+            if i > 0 and TRAININGS[stage.kind].given:
+                before = ", ".join(repr(other.kind) for other in chain[:i] if other is not None)
+                text = f"'{stage.kind}' would replace what {before or 'the stages before it'} trained"
+                ledger.add(place, f"{text}; it can only be the first stage of a chain")
 
 
 def _stage_data(parsed: Parsed, ledger: Ledger) -> None:
@@ -104,7 +115,7 @@ def _stage_films(
             f"the classifier is trained on '{_format(settings)}' films and tested on '{_format(target)}' films of the "
             "target; both must have the same format",
         )
-    if supervised and isinstance(settings, CsvSettings) and isinstance(target, CsvSettings):
+    if supervised and isinstance(settings, FilmSettings) and isinstance(target, FilmSettings):
         if settings.classes != target.classes:
             ledger.add(place, "the classifier is trained on other classes than the target's; give both the same")
         return
@@ -117,7 +128,11 @@ def _stage_films(
         missing = [split for split in ("train", "val") if not getattr(settings, split)]
         if missing and settings is not target:
             ledger.add(place, f"this dataset has no {' and no '.join(missing)} films; give it {_counts(missing)}")
-    elif not settings.images + settings.train:
+    elif TRAININGS[stage.kind].labelled:
+        missing = [split for split in ("train", "val") if not getattr(settings, split)]
+        if missing:
+            ledger.add(place, f"this dataset has no {' and no '.join(missing)} films; give it {_counts(missing)}")
+    elif not settings.images + settings.train and not TRAININGS[stage.kind].given:
         ledger.add(place, f"'{stage.kind}' needs unlabelled or training films; give the dataset images: 1000")
 
 
@@ -134,7 +149,7 @@ def _target(parsed: Parsed, ledger: Ledger) -> None:
         missing = [split for split in ("train", "val", "test") if not getattr(settings, split)]
         if missing:
             ledger.add(("data", target), f"the target needs labelled films; give it {_counts(missing)}")
-    if isinstance(settings, CsvSettings):
+    if isinstance(settings, FilmSettings):
         if settings.classes is not None and len(set(settings.classes)) < 2:
             ledger.add(("data", target, "classes"), "the target needs at least two different classes")
         for share in ("val", "test"):
@@ -195,9 +210,24 @@ def _analysis(parsed: Parsed, ledger: Ledger) -> None:
             ledger.add(("analysis", "primary"), "is required and not given; which attribution and metric decide?")
     else:
         _primary(analysis.primary, parsed, ledger)
+    _inference(parsed, ledger)
     for name in analysis.margins:
-        if name != "auc":
+        if name not in ("auc", *analysis.classification):
             _asked(name, "measure", METRICS, place=("analysis", "margins", name), parsed=parsed, ledger=ledger)
+
+
+def _inference(parsed: Parsed, ledger: Ledger) -> None:
+    """The choices of the analysis fit each other and what is measured."""
+    analysis, chosen = parsed["analysis"], parsed.get("measure", ())
+    if "measure" not in parsed or ledger.has_below(("measure",)):
+        return
+    named = {name: METRICS[entry.name].facts(name) for entry in chosen for name in (entry.name, entry.label)}
+    margins = {label for name in analysis.margins for label in (name, *labels_of(name, chosen))}
+    target = parsed.get("data", {}).get(parsed.get("target", ""))
+    classes = ("", "") if isinstance(target, PhantomSettings) else getattr(target, "classes", None)
+    settings = {"seeding": parsed.get("seeding", "nested"), "n_arms": len(parsed.get("arms", ()))}
+    for place, text in problems(analysis, margins, named, classes=classes, **settings):
+        ledger.add(("analysis", *place), text)
 
 
 def _primary(primary: Primary, parsed: Parsed, ledger: Ledger) -> None:

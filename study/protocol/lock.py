@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -23,11 +24,23 @@ from study.records import Deviation
 from study.store.files import store_errors, write_json
 
 ABSENT = "(absent)"
-_NO_ANALYSIS = ("dispatch", "report", "question", "title")
+NO_ANALYSIS = ("dispatch", "report", "question", "title")
 _MARGINS = "analysis.margins."
 
 Declared = dict[str, str]
 """Dotted path -> what the protocol says there, as JSON text; names of things stand at their own path."""
+
+
+class LockedFile(typing.Protocol):
+    """A study and the file that it was read from."""
+
+    @property
+    def study(self) -> str:
+        """The study's name."""
+
+    @property
+    def source(self) -> Path:
+        """The YAML file."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,7 @@ def lock(
     runs_finished: int,
     now: datetime,
     digests: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Lock:
     """Lock the protocol in the study's folder, or note what has changed since it was locked.
 
@@ -68,15 +82,24 @@ def lock(
             counts, since a change can leave no old run in the new plan.
         now: time of this run.
         digests: dataset name -> digest of its files, so that changed films are noticed.
+        files: file of a `weights` stage -> digest of its bytes, likewise.
 
     Raises:
         StoreError: the folder cannot be written, or holds a lock that cannot be read.
     """
-    now_declared, when = declared(protocol, digests or {}), now.isoformat(timespec="seconds")
+    now_declared = declared(protocol, digests or {}) | leaves({"(weights)": dict(files or {})})
+    return lock_declared(protocol, now_declared, folder, runs_finished=runs_finished, now=now)
+
+
+def lock_declared(
+    study: LockedFile, now_declared: Declared, folder: Path, *, runs_finished: int, now: datetime
+) -> Lock:
+    """`lock` for any file that declares an analysis; `now_declared` is what counts as a change of it."""
+    when = now.isoformat(timespec="seconds")
     with store_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "lock.json").exists():
-        _keep(protocol, now_declared, folder, when)
+        _keep(study, now_declared, folder, when)
     locked = _read(folder / "lock.json", {})
     kept = _read(folder / "deviations.json", {"protocol": locked.get("protocol", {}), "deviations": []})
     try:
@@ -96,31 +119,31 @@ def lock(
 
 def declared(protocol: Protocol, digests: Mapping[str, str]) -> Declared:
     """Every analysis-relevant value of the resolved protocol under its dotted path."""
-    plain = {key: value for key, value in protocol.plain().items() if key not in _NO_ANALYSIS}
+    plain = {key: value for key, value in protocol.plain().items() if key not in NO_ANALYSIS}
     found: Declared = {}
     for name, settings in plain.pop("data").items():
         places = protocol.data[name].paths  # where the films are; what they are is in the digest
         found[f"data.{name}"] = json.dumps(settings["format"])
-        found |= _leaves({key: value for key, value in settings.items() if key not in places}, f"data.{name}")
+        found |= leaves({key: value for key, value in settings.items() if key not in places}, f"data.{name}")
         if places and name in digests:
             found[f"data.{name}.(films)"] = json.dumps(digests[name])
     for arm, chain in plain.pop("arms").items():
         found[f"arms.{arm}"] = json.dumps(" > ".join(stage.kind for stage in protocol.arms[arm]))
         for i, stage in enumerate(chain):
-            found |= _leaves(stage, f"arms.{arm}[{i}]")
+            found |= leaves(stage, f"arms.{arm}[{i}]")
     for key, chosen in (("explain", protocol.explain), ("measure", protocol.measure)):
         del plain[key]
         found |= {f"{key}.{entry.label}": json.dumps(entry.settings) for entry in chosen}
-    return found | _leaves(plain, "")
+    return found | leaves(plain, "")
 
 
-def _leaves(value: Any, where: str) -> Declared:
+def leaves(value: Any, where: str = "") -> Declared:
     """Dotted path -> JSON text; a list is one value, so that a seed less is one change."""
     if not isinstance(value, dict):
         return {where: json.dumps(value, ensure_ascii=False)}
     found: Declared = {}
     for key, child in value.items():
-        found |= _leaves(child, f"{where}.{key}".removeprefix("."))
+        found |= leaves(child, f"{where}.{key}".removeprefix("."))
     return found
 
 
@@ -131,13 +154,13 @@ def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[
     return [(where, before.get(where, ABSENT), after.get(where, ABSENT)) for where in outer]
 
 
-def _keep(protocol: Protocol, now_declared: Declared, folder: Path, when: str) -> None:
+def _keep(study: LockedFile, now_declared: Declared, folder: Path, when: str) -> None:
     with store_errors(folder):
-        shutil.copyfile(protocol.source, folder / "protocol.lock.yaml")
+        shutil.copyfile(study.source, folder / "protocol.lock.yaml")
     text = json.dumps(now_declared, sort_keys=True, separators=(",", ":"))
     content = {
         "schema": 1,
-        "study": protocol.study,
+        "study": study.study,
         "locked_at": when,
         "hash": "sha256:" + hashlib.sha256(text.encode()).hexdigest(),
         "runs_finished": 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from study.protocol.data import CsvSettings
+from study.protocol.data import FilmSettings
 from study.protocol.problems import Ledger
 from study.protocol.schema import ChainStage
 from study.protocol.yamltree import Location
@@ -80,5 +80,5 @@ def _evaluators(parsed: Parsed, ledger: Ledger) -> None:
 def _concepts(parsed: Parsed, ledger: Ledger) -> None:
     """Concepts can be looked for where somebody has drawn them."""
     target = parsed.get("data", {}).get(parsed.get("target", ""))
-    if parsed.get("concepts") and isinstance(target, CsvSettings) and target.parts is None:
+    if parsed.get("concepts") and isinstance(target, FilmSettings) and not target.has_parts:
         ledger.add(("concepts",), "the target has no part masks to look for; give it parts: a folder of masks")

@@ -48,8 +48,12 @@ def _set(written: dict[str, Any], place: Location, value: Any) -> None:
     written[last] = value
 
 
-def _data(tree: Tree, paths: Mapping[str, str | Path]) -> dict[Location, str]:
-    """Point datasets at real films: a csv dataset keeps its choices, any other becomes one."""
+_CHOICES = ("classes", "others", "split", "resize", "max_quarantined")
+"""What every format of real films has, and a dataset keeps when it is pointed at films of another format."""
+
+
+def _data(tree: Tree, paths: Mapping[str, str | Path | Mapping[str, Any]]) -> dict[Location, str]:
+    """Point datasets at real films: a csv dataset keeps its choices, any other becomes one, or what is given."""
     origins: dict[Location, str] = {}
     datasets = tree.data.get("data")
     if not isinstance(datasets, dict):
@@ -60,8 +64,12 @@ def _data(tree: Tree, paths: Mapping[str, str | Path]) -> dict[Location, str]:
             tree.problems.append(Problem(0, "--data", unknown("dataset of this protocol", chosen, datasets)))
             continue
         before = datasets[chosen]
+        origins["data", chosen] = "--data"
+        if isinstance(path, Mapping):
+            kept = before if isinstance(before, dict) else {}
+            datasets[chosen] = {key: kept[key] for key in _CHOICES if key in kept} | dict(path)
+            continue
         kept = before if isinstance(before, dict) and before.get("format") == "csv" else {"format": "csv"}
         after = {key: value for key, value in kept.items() if key != "images"}
         datasets[chosen] = after | {"manifest": str(Path(path).absolute())}
-        origins["data", chosen] = "--data"
     return origins

@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
+from types import UnionType
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -93,6 +94,11 @@ class Ledger:
         except ValidationError:
             return None
 
+    @property
+    def problems(self) -> list[Problem]:
+        """What was noted so far, each once."""
+        return list(dict.fromkeys(self._problems))
+
     def raise_if_any(self) -> None:
         """End here when there are problems.
 
@@ -100,7 +106,7 @@ class Ledger:
             ProtocolError: with all of them.
         """
         if self._problems:
-            raise ProtocolError(self._source, list(dict.fromkeys(self._problems)))
+            raise ProtocolError(self._source, self.problems)
 
 
 @cache
@@ -162,6 +168,8 @@ def _model_at(kind: Any, location: Iterable[str | int]) -> type[BaseModel]:
         elif step is not None:
             kind = get_args(kind)[-1 if isinstance(step, str) else 0]  # dict[str, kind] or tuple[kind, ...]
         if get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
+        if isinstance(kind, UnionType):  # `Primary | None`: what is wrong is inside the model
             kind = get_args(kind)[0]
     assert isinstance(kind, type)
     assert issubclass(kind, BaseModel)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 from study.protocol import data as formats
 from study.protocol import stages
 from study.protocol.checks import check_everything, labels_of
+from study.protocol.inference import labelled
 from study.protocol.overrides import apply
 from study.protocol.problems import Ledger, not_allowed, shown
 from study.protocol.schema import AnalysisSettings, ChainStage, Chosen, Fields, Name, Primary, Protocol
@@ -268,7 +269,8 @@ def _labelled(parsed: Parsed) -> AnalysisSettings:
         for name, margin in analysis.margins.items()
         for label in labels_of(name, parsed["measure"]) or (name,)
     }
-    return analysis.model_copy(update={"primary": primary, "margins": margins})
+    choices = labelled(analysis, lambda name: labels_of(name, parsed["measure"]))
+    return analysis.model_copy(update={"primary": primary, "margins": margins, **choices})
 
 
 def _companions(explain: tuple[Chosen, ...], measure: tuple[Chosen, ...]) -> dict[str, tuple[Chosen, ...]]:

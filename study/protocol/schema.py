@@ -10,8 +10,10 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from study.protocol.data import DataSettings
+from study.protocol.designs import default_pairs, dose_of, factorial_of
+from study.protocol.inference import InferenceSettings
 from study.protocol.stages import StageSettings
-from study.records import Contrast, Family, MetricFacts, Seeding
+from study.records import Contrast, Dose, Factorial, Family, MetricFacts, Seeding
 from study.registry import ATTRIBUTIONS, METRICS, RUN_METRICS, concept_facts, model_family
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -74,14 +76,15 @@ class ConceptSettings(Frozen):
     """Overlap with a part from which a unit is its detector."""
 
 
-class AnalysisSettings(Frozen):
+class AnalysisSettings(InferenceSettings):
     """What is tested and how; fixed before results are seen."""
 
     primary: Primary | None = None
     """Required where two arms or more are compared."""
     contrasts: tuple[DeclaredContrast, ...] = ()
-    """Default: every arm against the reference."""
-    margins: dict[str, Annotated[float, Gt(0)]] = {}
+    """Default: every arm against the reference; with `factors` the two simple effects of the first factor, and arms
+    outside the factors against the reference."""
+    margins: dict[str, Annotated[float, Gt(0)]] = Field(default_factory=dict)
     """Differences that would not matter, per metric, for tests of equivalence."""
     alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
     resamples: Annotated[int, Ge(100), Le(1_000_000)] = 10_000
@@ -109,23 +112,126 @@ class DispatchSettings(Frozen):
     """Stages at a time; default: what the machine has."""
 
 
-class Fields(Frozen):
-    """The parts of a protocol that need no registry, with their defaults."""
+class Comparison(Frozen):
+    """The half of a study that the statistics read; scores made elsewhere come with no other."""
 
     study: Name
     title: Text | None = None
     question: Text
-    target: Name
-    image_size: Annotated[int, Ge(16), Le(1024)]
     models: Annotated[tuple[Text, ...], MinLen(1)]
-    reference: Name
+    reference: Text
     seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)]
     seeding: Seeding = "nested"
+    analysis: AnalysisSettings = AnalysisSettings()
+    report: ReportSettings = ReportSettings()
+
+    @property
+    def arm_names(self) -> tuple[str, ...]:
+        """The arms in the file's order."""
+        raise NotImplementedError
+
+    @property
+    def attribution_labels(self) -> tuple[str, ...]:
+        """Labels of all attributions, controls included."""
+        raise NotImplementedError
+
+    @property
+    def control_labels(self) -> tuple[str, ...]:
+        """Labels of the attributions that are yardsticks, not explanations."""
+        raise NotImplementedError
+
+    @property
+    def metric_labels(self) -> tuple[str, ...]:
+        """Labels of everything measured on maps."""
+        raise NotImplementedError
+
+    @property
+    def metric_facts(self) -> dict[str, MetricFacts]:
+        """Label -> direction, bounds and title, the run metrics included."""
+        raise NotImplementedError
+
+    @property
+    def factorial(self) -> Factorial | None:
+        """The two factors of two levels, where the protocol has them."""
+        return factorial_of(self.analysis.factors)
+
+    @property
+    def dose(self) -> Dose | None:
+        """The doses, where the protocol has them."""
+        return dose_of(self.analysis.dose)
+
+    def contrasts(self, margins_set_later: Collection[str] = ()) -> tuple[Contrast, ...]:
+        """What the statistics may test: primary ones first, then secondary, model by model.
+
+        Primary are the declared pairs of arms (default: every arm minus the reference; with two factors
+        `designs.default_pairs`) on the
+        primary attribution and metric; secondary the same pairs on every other declared metric
+        and attribution that is not a control, and on the metrics of `analysis.classification` (attribution ""; default:
+        the AUC). None in a study of one arm.
+
+        Args:
+            margins_set_later: metrics whose margin was declared after results existed (`Lock`).
+        """
+        if self.analysis.primary is None:
+            return ()
+        primary = (self.analysis.primary.attribution, self.analysis.primary.metric)
+        cells = [
+            (attribution, metric)
+            for attribution in self.attribution_labels
+            if attribution not in self.control_labels
+            for metric in self.metric_labels
+        ]
+        cells += [("", metric) for metric in self.analysis.classification]
+        ordered = [primary, *(cell for cell in cells if cell != primary)]
+        return tuple(
+            self._contrast(pair, model, cell, is_primary=cell == primary, later=cell[1] in margins_set_later)
+            for cell in ordered
+            for model in self.models
+            for pair in self._pairs()
+        )
+
+    def _pairs(self) -> Iterator[DeclaredContrast]:
+        if self.analysis.contrasts:
+            yield from self.analysis.contrasts
+            return
+        if self.factorial is not None:
+            for treatment, control, question in default_pairs(self.factorial, self.arm_names, self.reference):
+                yield DeclaredContrast(treatment=treatment, control=control, question=question)
+            return
+        for arm in self.arm_names:
+            if arm != self.reference:
+                yield DeclaredContrast(treatment=arm, control=self.reference)
+
+    def _contrast(
+        self, pair: DeclaredContrast, model: str, cell: tuple[str, str], *, is_primary: bool, later: bool
+    ) -> Contrast:
+        attribution, metric = cell
+        words = (f"{pair.treatment}-vs-{pair.control}", model, attribution, metric)
+        margin = self.analysis.margins.get(metric)
+        return Contrast(
+            contrast_id=".".join(word for word in words if word),
+            question=pair.question or f"{pair.treatment} vs {pair.control}",
+            family="primary" if is_primary else "secondary",
+            treatment=pair.treatment,
+            control=pair.control,
+            model=model,
+            attribution=attribution,
+            metric=metric,
+            margin=margin,
+            margin_set_later=later and margin is not None,
+            noninferiority=metric in self.analysis.noninferiority and margin is not None,
+        )
+
+
+class Fields(Comparison):
+    """The parts of a protocol that need no registry, with their defaults."""
+
+    target: Name
+    image_size: Annotated[int, Ge(16), Le(1024)]
+    reference: Name
     share_pretraining: bool = False
     target_class: Literal["label", "predicted"] = "label"
     concepts: ConceptSettings | None = None
-    analysis: AnalysisSettings = AnalysisSettings()
-    report: ReportSettings = ReportSettings()
     dispatch: DispatchSettings = DispatchSettings()
 
 
@@ -150,10 +256,23 @@ class Protocol(Fields):
     root: Path
 
     @property
+    def weight_files(self) -> tuple[str, ...]:
+        """Checkpoints that `weights` stages of these models name, as the file writes them."""
+        chains = (self.chain(arm, model) for arm in self.arms for model in self.models)
+        settings = (stage.settings for chain in chains for stage in chain)
+        named = (getattr(each, path) for each in settings for path in each.paths)
+        return tuple(dict.fromkeys(file for file in named if file is not None))
+
+    @property
     def datasets_used(self) -> tuple[str, ...]:
         """Datasets that some stage reads; others in the file are left alone."""
         named = (stage.settings.data or self.target for chain in self.arms.values() for stage in chain)
         return tuple(dict.fromkeys((self.target, *named)))
+
+    @property
+    def arm_names(self) -> tuple[str, ...]:
+        """The arms in the file's order."""
+        return tuple(self.arms)
 
     @property
     def attribution_labels(self) -> tuple[str, ...]:
@@ -194,70 +313,14 @@ class Protocol(Fields):
             for stage in self.arms[arm]
         )
 
-    def contrasts(self, margins_set_later: Collection[str] = ()) -> tuple[Contrast, ...]:
-        """What the statistics may test: primary ones first, then secondary, model by model.
-
-        Primary are the declared pairs of arms (default: every arm minus the reference) on the
-        primary attribution and metric; secondary the same pairs on every other declared metric
-        and attribution that is not a control, and on the AUC (attribution ""). None in a study of one arm.
-
-        Args:
-            margins_set_later: metrics whose margin was declared after results existed (`Lock`).
-        """
-        if self.analysis.primary is None:
-            return ()
-        primary = (self.analysis.primary.attribution, self.analysis.primary.metric)
-        cells = [
-            (attribution, metric)
-            for attribution in self.attribution_labels
-            if attribution not in self.control_labels
-            for metric in self.metric_labels
-        ]
-        ordered = [primary, *(cell for cell in cells if cell != primary), ("", "auc")]
-        return tuple(
-            self._contrast(pair, model, cell, is_primary=cell == primary, later=cell[1] in margins_set_later)
-            for cell in ordered
-            for model in self.models
-            for pair in self._pairs()
-        )
-
     def plain(self) -> dict[str, Any]:
         """The resolved protocol as plain data, in the words of the file, defaults written out."""
         settings = self.model_dump(mode="json", exclude={"source", "root", "arms", "explain", "measure"})
         return settings | {
-            "arms": {
-                arm: [_entry(s.kind, s.settings.model_dump(mode="json")) for s in c] for arm, c in self.arms.items()
-            },
+            "arms": {arm: [_entry(s.kind, s.settings.written()) for s in c] for arm, c in self.arms.items()},
             "explain": [_entry(chosen.name, chosen.settings) for chosen in self.explain],
             "measure": [_entry(chosen.name, chosen.settings) for chosen in self.measure],
         }
-
-    def _pairs(self) -> Iterator[DeclaredContrast]:
-        if self.analysis.contrasts:
-            yield from self.analysis.contrasts
-            return
-        for arm in self.arms:
-            if arm != self.reference:
-                yield DeclaredContrast(treatment=arm, control=self.reference)
-
-    def _contrast(
-        self, pair: DeclaredContrast, model: str, cell: tuple[str, str], *, is_primary: bool, later: bool
-    ) -> Contrast:
-        attribution, metric = cell
-        words = (f"{pair.treatment}-vs-{pair.control}", model, attribution, metric)
-        margin = self.analysis.margins.get(metric)
-        return Contrast(
-            contrast_id=".".join(word for word in words if word),
-            question=pair.question or f"{pair.treatment} vs {pair.control}",
-            family="primary" if is_primary else "secondary",
-            treatment=pair.treatment,
-            control=pair.control,
-            model=model,
-            attribution=attribution,
-            metric=metric,
-            margin=margin,
-            margin_set_later=later and margin is not None,
-        )
 
 
 def _entry(name: str, settings: dict[str, Any]) -> dict[str, Any] | str:

@@ -6,6 +6,8 @@ array and None in a finding.
 """
 
 from study.records.data import Dataset, Quarantined, Split
+from study.records.designs import Dose, DoseLevel, DoseResponse, Factorial, FactorialEffect, Weighted
+from study.records.effects import Effects
 from study.records.findings import (
     Analysis,
     Components,
@@ -24,6 +26,7 @@ from study.records.findings import (
     Seeding,
 )
 from study.records.models import Cascade, Classifier, Curves, ExplainedBatch, Family, Masked
+from study.records.omnibus import Omnibus
 from study.records.pages import (
     ArmChain,
     Deviation,
@@ -33,9 +36,13 @@ from study.records.pages import (
     MethodMap,
     MethodRow,
     ReportInput,
+    ScoreFile,
     StudyFacts,
 )
 from study.records.planning import Job, Plan, Run, Stage, StageContext
+from study.records.reliability import MetricReliability, RunAgreement
+from study.records.rules import Rules, UndefinedRule
+from study.records.spreads import Spread
 
 __all__ = [
     "Analysis",
@@ -50,7 +57,13 @@ __all__ = [
     "Dataset",
     "Design",
     "Deviation",
+    "Dose",
+    "DoseLevel",
+    "DoseResponse",
+    "Effects",
     "ExplainedBatch",
+    "Factorial",
+    "FactorialEffect",
     "Family",
     "Finding",
     "GalleryMap",
@@ -63,17 +76,25 @@ __all__ = [
     "MethodMap",
     "MethodRow",
     "MetricFacts",
+    "MetricReliability",
+    "Omnibus",
     "Plan",
     "Quarantined",
     "Ranking",
     "ReportInput",
+    "Rules",
     "Run",
+    "RunAgreement",
     "RunMean",
     "RunStatus",
+    "ScoreFile",
     "SeedDifference",
     "Seeding",
     "Split",
+    "Spread",
     "Stage",
     "StageContext",
     "StudyFacts",
+    "UndefinedRule",
+    "Weighted",
 ]

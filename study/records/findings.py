@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from study.records.designs import Dose, DoseLevel, DoseResponse, Factorial, FactorialEffect
+from study.records.effects import Effects
+from study.records.omnibus import Omnibus
+from study.records.reliability import MetricReliability, RunAgreement
+from study.records.rules import Rules
+from study.records.spreads import Spread
 
 Seeding = Literal["nested", "paired"]
 
@@ -20,6 +27,8 @@ class MetricFacts:
         per_run: True for metrics such as AUC that exist per run, not per image.
         unit: `fraction` (three decimals) or `percent` (times 100, one decimal).
         undefined: what a missing value means, one sentence.
+        true_zero: whether 0 means that there is nothing, so that a percentage of a value has a meaning.
+        group: metrics of one group claim to measure the same thing; empty where unknown.
     """
 
     name: str
@@ -30,6 +39,8 @@ class MetricFacts:
     per_run: bool = False
     unit: Literal["fraction", "percent"] = "fraction"
     undefined: str = ""
+    group: str = ""
+    true_zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,8 @@ class Contrast:
     """Two arms compared: `treatment` minus `control`.
 
     `family` is `primary` (Holm), `secondary` (Benjamini-Hochberg) or `exploratory` (raw p only).
-    `question` groups contrasts on page 1 of the report; `margin` is in metric units or None.
+    `question` groups contrasts on page 1 of the report; `margin` is in metric units or None;
+    `noninferiority` asks whether the treatment is worse by less than the margin.
     """
 
     contrast_id: str
@@ -50,6 +62,7 @@ class Contrast:
     metric: str
     margin: float | None = None
     margin_set_later: bool = False
+    noninferiority: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,8 @@ class Design:
     """Everything the statistics must know besides the scores; fixed before results are seen.
 
     `classes`: names of the target's classes in the order of the predictions `p_0`, `p_1`, ...; empty where no
-    figure per class is wanted.
+    figure per class is wanted. `factorial`: four arms that are two factors of two levels. `dose`: arms that differ in
+    the amount of one thing.
     """
 
     study: str
@@ -90,10 +104,13 @@ class Design:
     resampling_seed: int = 20240501
     weight: Literal["image", "patient"] = "image"
     classes: tuple[str, ...] = ()
+    rules: Rules = field(default_factory=Rules)
+    factorial: Factorial | None = None
+    dose: Dose | None = None
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Effects):
     """One row of the statistics: a contrast, with every question it can answer.
 
     A number that cannot be computed is None. `*_models` fields answer "for these trained
@@ -217,8 +234,11 @@ class RunMean:
 class Components:
     """Variance components of one metric on one attribution and model; negative ones are 0.
 
-    The `raw_*` values are before negative ones are set to 0. `alpha` is Krippendorff's agreement of
-    images on the order of the arms, `dependability` the share of an arm mean's variance that is the arm.
+    The `raw_*` values are before negative ones are set to 0. `order_of_arms` is how far images agree on
+    the order of the arms (not of methods: that is `Ranking.alpha`), 0 where the arms are alike. `dependability` is the
+    share of an arm mean's variance that is the arm. `n_runs` (harmonic mean over arms) and `n_images` are those that the components rest on;
+    `share_runs` is the share of luck of runs in v_R / S + v_AI / n, what more seeds can lower against what more images
+    can: above a half the next thing to buy is seeds, below it images.
     """
 
     model: str
@@ -231,8 +251,11 @@ class Components:
     raw_run: float | None = None
     raw_arm_by_image: float | None = None
     raw_image: float | None = None
-    alpha: float | None = None
+    order_of_arms: float | None = None
     dependability: float | None = None
+    n_runs: float | None = None
+    n_images: int = 0
+    share_runs: float | None = None
 
 
 @dataclass(frozen=True)
@@ -355,3 +378,10 @@ class Analysis:
     rankings: tuple[Ranking, ...] = ()
     cross: tuple[CrossMean, ...] = ()
     notes: tuple[str, ...] = ()
+    omnibus: tuple[Omnibus, ...] = ()
+    agreement: tuple[RunAgreement, ...] = ()
+    reliability: tuple[MetricReliability, ...] = ()
+    spreads: tuple[Spread, ...] = ()
+    factorial: tuple[FactorialEffect, ...] = ()
+    doses: tuple[DoseResponse, ...] = ()
+    dose_levels: tuple[DoseLevel, ...] = ()

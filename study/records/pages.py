@@ -94,6 +94,28 @@ class LearningCurve:
 
 
 @dataclass(frozen=True)
+class ScoreFile:
+    """A table that was made elsewhere.
+
+    Attributes:
+        scores: whether it holds scores, not predictions.
+        encoding: `utf8`, `utf-16`, `cp949` or `parquet`.
+        ignored: columns that nothing is known of.
+        has_clusters: whether it says which images belong to one patient.
+        undefined: reason -> how many values are not defined; '' where no reason is given.
+    """
+
+    name: str
+    sha256: str
+    n_rows: int
+    scores: bool
+    encoding: str
+    ignored: tuple[str, ...]
+    has_clusters: bool
+    undefined: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class StudyFacts:
     """What the report says of the study besides its numbers.
 
@@ -107,6 +129,8 @@ class StudyFacts:
         warnings: sentences for the warnings box of section 9.
         date: ISO date printed in the report.
         number: report number, counted from 1.
+        tables: the files that the scores were read from; empty where this package trained and measured. With tables
+            there are no chains, no datasets, and nothing is known of the training.
     """
 
     study: str
@@ -122,6 +146,7 @@ class StudyFacts:
     warnings: tuple[str, ...]
     date: str
     number: int
+    tables: tuple[ScoreFile, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class Metric(Entry):
 
     `needs`: what is computed before and shared: perturbation `curves`, the answer to `masked` images,
     curves on the models of other arms (`cross`), maps of a model whose weights are redrawn (`cascade`).
+    `true_zero`: whether 0 means that there is nothing; None = where the lower bound is 0.
     `curve`: settings of the shared curves that are no parameters. `random`: reads the batch's seeds.
     """
 
@@ -41,6 +42,7 @@ class Metric(Entry):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     undefined: str = ""
+    true_zero: bool | None = None
 
     def facts(self, label: str) -> MetricFacts:
         """The part of this line that tables and verdicts need, under the score table's name."""
@@ -51,6 +53,8 @@ class Metric(Entry):
             bounds=self.bounds,
             version=self.version,
             undefined=self.undefined,
+            group=self.group,
+            true_zero=self.bounds[0] == 0 if self.true_zero is None else self.true_zero,
         )
 
 
@@ -80,10 +84,16 @@ class Attribution(Entry):
 
 @dataclass(frozen=True)
 class Training(Entry):
-    """A stage of a chain. `settings` is the class in `study.protocol.stages` that describes it."""
+    """A stage of a chain. `settings` is the class in `study.protocol.stages` that describes it.
+
+    `supervised`: makes the classifier, hence ends the chain. `labelled`: reads labels; passes on the trunk only.
+    `given`: trains nothing but brings weights that are there, hence starts the chain and knows no seed.
+    """
 
     settings: str = ""
     supervised: bool = False
+    labelled: bool = False
+    given: bool = False
     families: tuple[Family, ...] = BOTH
 
 

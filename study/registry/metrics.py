@@ -126,6 +126,7 @@ METRICS: Registry[Metric] = Registry(
             "study.measure.adcc:coherency",
             "Coherency",
             higher_is_better=True,
+            true_zero=False,  # a correlation moved to 0 .. 1
             needs=("masked",),
             group="masking",
             undefined="one of the two maps is constant",
@@ -141,6 +142,7 @@ METRICS: Registry[Metric] = Registry(
             "study.measure.adcc:adcc",
             "ADCC",
             higher_is_better=True,
+            true_zero=False,  # holds a correlation
             needs=("masked",),
             group="masking",
             undefined="coherency is undefined",
@@ -250,6 +252,7 @@ METRICS: Registry[Metric] = Registry(
             "Class sensitivity",
             higher_is_better=True,
             bounds=(0.0, 2.0),
+            true_zero=False,  # 1 minus a correlation
             group="sanity",
             undefined="one of the two maps is constant",
         ),
@@ -296,9 +299,9 @@ RUN_METRICS: Mapping[str, MetricFacts] = {
     "auc": MetricFacts(
         "auc", "AUC", True, (0.0, 1.0), 1, per_run=True, unit="percent", undefined="the test films hold one class only"
     ),
-    "accuracy": MetricFacts("accuracy", "Accuracy", True, (0.0, 1.0), 1, per_run=True, unit="percent"),
-    "ece": MetricFacts("ece", "Calibration error (ECE)", False, (0.0, 1.0), 1, per_run=True),
-    "brier": MetricFacts("brier", "Brier score", False, (0.0, 2.0), 1, per_run=True),
+    "accuracy": MetricFacts("accuracy", "Accuracy", True, (0.0, 1.0), 1, per_run=True, unit="percent", true_zero=True),
+    "ece": MetricFacts("ece", "Calibration error (ECE)", False, (0.0, 1.0), 1, per_run=True, true_zero=True),
+    "brier": MetricFacts("brier", "Brier score", False, (0.0, 2.0), 1, per_run=True, true_zero=True),
 }
 """Metrics made from a run's predictions by the statistics.
 

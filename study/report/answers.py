@@ -10,7 +10,7 @@ from study.report import names, numbers, ranks
 from study.report.cells import alone, metric_head
 from study.report.contrast_tables import of_family
 from study.report.rank_tables import counted
-from study.report.terms import Text, fill, join, same
+from study.report.terms import TERMS, Text, fill, join, same
 from study.report.wording import Voice, headline, pair, result, voice
 
 Row = Mapping[str, Any]
@@ -125,5 +125,6 @@ def _numbers(results: Results, row: Row) -> Text:
     said = fill("ranks.line", model=row["model"], list=join(shown, ", "), n=len(means), blocks=row["n_blocks"])
     if row["critical_difference"] is not None:
         cd, p = numbers.fixed(row["critical_difference"], 2), numbers.p_relation(row["p_value"], alpha=results["alpha"])
-        said = join([said, fill("ranks.line.test", cd=cd, p=p), counted(results, row, short=True)])
+        runs = TERMS["runs.one"] if row["n_runs"] == 1 else fill("runs.count", n=row["n_runs"])
+        said = join([said, fill("ranks.line.test", cd=cd, p=p, runs=runs), counted(results, row, short=True)])
     return said

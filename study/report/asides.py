@@ -10,6 +10,8 @@ from study.report import names, numbers, ranks
 from study.report.cells import alone, primary_attribution
 from study.report.contrast_tables import name, of_family
 from study.report.notes import Notes
+from study.report.outside import outside, spoken
+from study.report.outside import warnings as of_tables
 from study.report.rank_tables import reading
 from study.report.terms import TERMS, Language, Text, fill, join, same
 from study.report.wording import forbidden, voice
@@ -34,9 +36,9 @@ def date(iso: str) -> Text:
     return fill("date", day=day.day, month=day.month, month_en=MONTHS[day.month - 1], year=day.year)
 
 
-def left_out(sections: Iterable[int]) -> Text:
+def left_out(sections: Iterable[int], results: Results) -> Text:
     """`Sections left out: 3 (no human boxes).`; empty where all are there."""
-    words = join([fill(f"left_out.{n}") for n in sections], ", ")
+    words = join([spoken(results, f"left_out.{n}") for n in sections], ", ")
     return fill("scope.left_out", sections=words) if words else same("")
 
 
@@ -44,10 +46,11 @@ def scope(results: Results) -> list[Text]:
     """What the design can and cannot say."""
     if alone(results):
         return [TERMS["scope.one"], TERMS["scope.one.fixed"]]
-    can = TERMS["scope.can.ranks" if ranks.shown(results) else "scope.can"]
+    can = spoken(results, "scope.can.ranks" if ranks.shown(results) and not outside(results) else "scope.can")
     if not of_family(results, "primary"):
-        return [can, TERMS["scope.fixed"]]
-    return [can, fill("scope.primary", n=results["counts"]["primary_contrasts"]), TERMS["scope.fixed"]]
+        return [can, spoken(results, "scope.fixed")]
+    primary = spoken(results, "scope.primary", n=results["counts"]["primary_contrasts"])
+    return [can, primary, spoken(results, "scope.fixed")]
 
 
 def controls(results: Results) -> list[Text]:
@@ -131,5 +134,5 @@ def warnings(results: Results, notes: Notes) -> list[Text]:
     hits = {
         hit for text in notes.texts() for language in _LANGUAGES for hit in forbidden(text.lang(language), language)
     }
-    found = [same(warning) for warning in results["warnings"]]
+    found = [*(same(warning) for warning in results["warnings"]), *of_tables(results)]
     return [*found, fill("warning.notes_words", words=", ".join(sorted(hits)))] if hits else found

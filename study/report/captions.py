@@ -7,10 +7,10 @@ from collections.abc import Mapping
 CAPTIONS: Mapping[str, tuple[str, str]] = {
     # captions of figures
     "fig.forest": (
-        "Primary contrasts{on}. Black: 95% CI (thin) and 90% CI (thick) if we trained again and took new images. "
-        "Grey line above: 95% CI for these trained models only. Small circles: one per seed.{band} "
+        "Primary contrasts{on}, {runs}, {m}. Black: 95% CI (thin) and 90% CI (thick) if we trained again and took new "
+        "images. Grey line above: 95% CI for these trained models only. Small circles: one per seed.{band} "
         "Marker: black different, grey equivalent or within the margin, white inconclusive.",
-        "주요 비교{on}. 검은 선: 재학습과 새 영상에 대한 95% (가는 선), 90% (굵은 선) 신뢰구간. "
+        "주요 비교{on}, {runs}, {m}. 검은 선: 재학습과 새 영상에 대한 95% (가는 선), 90% (굵은 선) 신뢰구간. "
         "위의 회색 선: 이 모델들에 한한 95% 신뢰구간. 작은 원: 시드별 값.{band} "
         "표식: 검정 차이, 회색 동등 또는 한계 안, 흰색 결론 유보.",
     ),
@@ -33,22 +33,30 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "fig.curves": (
         "Insertion and deletion, {attribution}, {model}, mean of {runs} × {images} images. "
-        "Lower row: difference from {reference} on the same images. Band: pointwise 95% CI. "
+        "Lower row: difference from {reference} on the same images. Band: pointwise 95% CI, {question}. "
         "MoRF: most relevant pixels first. LeRF: least relevant first.",
         "삽입과 삭제, {attribution}, {model}, {runs} × 영상 {images}장의 평균. "
-        "아래: 같은 영상에서 {reference} 대비 차이. 띠: 점별 95% 신뢰구간. "
+        "아래: 같은 영상에서 {reference} 대비 차이. 띠: 점별 95% 신뢰구간, {question}. "
         "MoRF: 중요도 높은 순. LeRF: 중요도 낮은 순.",
     ),
     "runs.count": ("{n} runs", "실행 {n}회"),
     "runs.one": ("1 run", "실행 1회"),
     "fig.secondary": (
-        "Secondary metrics, difference with 95% CI, intervals not adjusted. Values keep their sign; where lower is "
+        "Secondary metrics, difference with 95% CI ({question}; {extent}), not adjusted. Values keep their sign; where lower is "
         "better the axis runs the other way, so right is better everywhere. Of {n} intervals, about {missed} would "
         "miss 0 by chance alone.",
-        "보조 지표, 차이와 95% 신뢰구간(보정 전). 값의 부호는 그대로이며, 낮을수록 좋은 지표는 축을 뒤집어 모두 오른쪽이 좋음. "
+        "보조 지표, 차이와 95% 신뢰구간({question}; {extent}; 보정 전). 값의 부호는 그대로이며, 낮을수록 좋은 지표는 축을 뒤집어 모두 오른쪽이 좋음. "
         "신뢰구간 {n}개 중 약 {missed}개는 우연만으로 0을 벗어남.",
     ),
-    "fig.estimation": ("{name}, {images} images.{band}", "{name}, 영상 {images}장.{band}"),
+    "fig.estimation": ("{name}, {extent}.{intervals}{band}", "{name}, {extent}.{intervals}{band}"),
+    "fig.estimation.ci": (
+        " Black: 95% and 90% CI, retraining and new images; grey: 95% CI, these models.",
+        " 검은 선: 95%, 90% 신뢰구간(재학습과 새 영상). 회색 선: 95% 신뢰구간(이 모델들).",
+    ),
+    "fig.estimation.models": (
+        " Grey: 95% CI, these trained models and new images.",
+        " 회색 선: 95% 신뢰구간(학습된 이 모델들과 새 영상).",
+    ),
     "fig.controls": (
         "The same numbers for {metric}. Filled: real arms. Open: controls.",
         "같은 값, {metric}. 채운 표식: 실제 비교군. 빈 표식: 대조.",
@@ -68,12 +76,12 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     # captions and notes of tables
     "tab.design": ("Held fixed, varied.", "고정한 것과 변화시킨 것."),
     "tab.metrics": (
-        "{group}, {attribution}{range}: mean ± SD over {runs}.",
-        "{group}, {attribution}{range}: {runs}에 걸친 평균 ± SD.",
+        "{group}, {attribution}{range}: mean over {images} ± SD over {runs}.",
+        "{group}, {attribution}{range}: {images}의 평균 ± {runs}에 걸친 SD.",
     ),
     "tab.metrics.one": (
-        "{group}, {attribution}{range}: one run, no ±.",
-        "{group}, {attribution}{range}: 실행 1회, ± 없음.",
+        "{group}, {attribution}{range}: mean over {images}, one run, no ±.",
+        "{group}, {attribution}{range}: {images}의 평균, 실행 1회, ± 없음.",
     ),
     "range.unit": (", 0 to 1", ", 0 ~ 1"),
     "group.agreement": ("Agreement with the human box", "사람이 그린 상자와의 일치성"),
@@ -89,8 +97,8 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "note.no_bold": ("Fewer than two runs in an arm: no bold.", "실행이 2회 미만인 비교군이 있어 굵은 글씨 없음."),
     "note.dagger": (
-        "† differs from {reference} (adjusted p < {alpha}, m as in contrasts.csv).",
-        "† {reference} 대비 차이 있음 (보정 p < {alpha}, m은 contrasts.csv 참조).",
+        "† differs from {reference} (adjusted p < {alpha}, {m}; {question}).",
+        "† {reference} 대비 차이 있음 (보정 p < {alpha}, {m}; {question}).",
     ),
     "note.short": (
         "± SD over runs. Bold: best, or not shown to differ from it. † differs from the baseline.",
@@ -105,8 +113,8 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     "group.runs": ("{model}; {arms}", "{model}; {arms}"),
     "group.arm_runs": ("{arm}: {k} of {n} runs", "{arm}: 실행 {n}회 중 {k}회"),
     "tab.classification": (
-        "Classification on the same test images: mean ± SD over runs.",
-        "같은 검사 영상의 분류 성능: 실행 평균 ± SD.",
+        "Classification on the same test images ({images}): mean ± SD over {runs}.",
+        "같은 검사 영상의 분류 성능({images}): {runs}에 걸친 평균 ± SD.",
     ),
     "note.classification": (
         "{metrics}. ± is the SD over runs. Small print: under an arm its stages before fine-tuning, under the first "
@@ -115,20 +123,20 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "분류에 실패한 모델의 맵을 가려내기 위함.",
     ),
     "tab.primary": (
-        "Primary contrasts{on}. One family, {m}, {adjustment}.",
-        "주요 비교{on}. 한 검정군, {m}, {adjustment}.",
+        "Primary contrasts{on}, {extent}. One family, {m}, {adjustment}.",
+        "주요 비교{on}, {extent}. 한 검정군, {m}, {adjustment}.",
     ),
     "note.primary": (
-        "CI: retraining and new images. Images better: share of images on which the first arm is better, ties half. "
+        "CI: {question}. Images better: share of images on which the first arm is better, ties half. "
         "Unadjusted p, df, effect sizes, 90% CI and the equivalence test are in contrasts.csv. "
         "A bound that would round onto a threshold is printed with more digits.",
-        "신뢰구간: 재학습과 새 영상. 좋아진 영상: 앞 비교군이 더 좋은 영상의 비율(동점은 절반). "
+        "신뢰구간: {question}. 좋아진 영상: 앞 비교군이 더 좋은 영상의 비율(동점은 절반). "
         "보정 전 p, 자유도, 효과 크기, 90% 신뢰구간, 동등성 검정은 contrasts.csv 참조. "
         "반올림하면 기준값과 같아지는 한계는 자릿수를 늘려 표기함.",
     ),
     "tab.chance": (
-        "Does the answer depend on what counts as chance? 95% CI of the same difference for three questions.",
-        "무엇을 우연으로 보는가에 따라 답이 달라지는가? 같은 차이의 95% 신뢰구간, 세 가지 질문.",
+        "Does the answer depend on what counts as chance? 95% CI of the same difference for three questions, {extent}.",
+        "무엇을 우연으로 보는가에 따라 답이 달라지는가? 같은 차이의 95% 신뢰구간, 세 가지 질문, {extent}.",
     ),
     "note.chance": ("First column of intervals: used for every verdict.", "첫 번째 신뢰구간: 모든 판정에 사용."),
     "note.chance.one": (
@@ -136,12 +144,13 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "비교군당 실행 1회: 판정은 이 모델들의 신뢰구간에 따름.",
     ),
     "tab.secondary": (
-        "Secondary contrasts: description, no verdict. {adjustment} within each family, 95% CI not adjusted.",
-        "보조 비교: 기술적 결과이며 판정 없음. 검정군별 {adjustment}, 95% 신뢰구간은 보정 전.",
+        "Secondary contrasts: description, no verdict. {adjustment} within each family, {m}; 95% CI not adjusted, "
+        "{question}; {extent}.",
+        "보조 비교: 기술적 결과이며 판정 없음. 검정군별 {adjustment}, {m}; 95% 신뢰구간은 보정 전, {question}; {extent}.",
     ),
     "tab.exploratory": (
-        "Exploratory contrasts, not declared in the protocol: unadjusted, no verdict.",
-        "탐색적 비교, 프로토콜에 선언되지 않음: 보정 없음, 판정 없음.",
+        "Exploratory contrasts, not declared in the protocol: unadjusted, no verdict. 95% CI and p: {question}; {extent}.",
+        "탐색적 비교, 프로토콜에 선언되지 않음: 보정 없음, 판정 없음. 95% 신뢰구간과 p: {question}; {extent}.",
     ),
     "tab.controls": ("Controls beside real arms, {model}.", "대조와 실제 비교군, {model}."),
     "note.controls": (
@@ -186,4 +195,17 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "직접 쓴 메모에 이 보고서가 피하는 표현이 있음: {words}.",
     ),
     "exploratory.label": ("Exploratory:", "탐색적:"),
+    # what every p, interval and ± carries
+    "extent.recipe": ("retraining and new images", "재학습과 새 영상"),
+    "extent.models": ("these trained models and new images", "학습된 이 모델들과 새 영상"),
+    "extent.mixed": (
+        "retraining and new images; with one run of an arm, these trained models and new images",
+        "재학습과 새 영상; 실행이 1회인 비교군이 있으면 학습된 이 모델들과 새 영상",
+    ),
+    "extent.pair": ("{a} + {b} runs", "실행 {a} + {b}회"),
+    "extent.runs": ("{n} runs per arm", "비교군당 실행 {n}회"),
+    "extent.run": ("one run per arm", "비교군당 실행 1회"),
+    "extent.images": ("{n} images", "영상 {n}장"),
+    "extent.patients": ("{n} images of {g} patients", "환자 {g}명의 영상 {n}장"),
+    "extent.family": ("{m} ({family})", "{m} ({family})"),
 }

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from study.report import names, numbers
+from study.report import extent, names, numbers
 from study.report.colours import style
 from study.report.table import Cell, Mark
 from study.report.terms import TERMS, Text, fill, join, same
@@ -96,7 +96,8 @@ def metric_notes(results: Results, *, short: bool = False) -> tuple[Text, ...]:
         return lone if short else (*lone, TERMS["note.arrows"])
     if short:
         return (TERMS["note.short"], *lone)
-    dagger = fill("note.dagger", reference=reference, alpha=alpha)
+    told = [row for row in results["contrasts"] if row["p_adjusted"] is not None]
+    dagger = fill("note.dagger", reference=reference, alpha=alpha, m=extent.tests(told), question=extent.question(told))
     return (TERMS["note.sd"], fill("note.bold", alpha=alpha), *lone, dagger, TERMS["note.arrows"])
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from study.records import Analysis, ReportInput
 from study.report import numbers
+from study.report.smallest import smallest_differences
 from study.report.terms import TERMS, Text, fill, same
 
 State = Literal["ok", "part", "no"]
@@ -33,15 +34,18 @@ def automatic_checks(report: ReportInput) -> list[dict[str, Any]]:
 
 
 def _checks(report: ReportInput) -> Iterator[Check]:
-    yield _runs(report.analysis)
+    yield _runs(report)
     yield from _images(report.analysis)
     yield _undefined(report.analysis)
     yield _few(report.analysis)
-    yield _diverged(report.analysis)
+    yield from (Check(TERMS["check.finds"], *part) for part in smallest_differences(report.analysis))
+    if not report.facts.tables:  # how a model was trained elsewhere is not known
+        yield _diverged(report.analysis)
     yield from _learned(report.analysis)
     yield _locked(report)
     yield _controls(report.analysis)
-    yield _quarantined(report)
+    if not report.facts.tables:
+        yield _quarantined(report)
     yield _clean(report)
 
 
@@ -49,9 +53,12 @@ def _check(key: str, state: State, result: Text, **values: object) -> Check:
     return Check(TERMS[f"check.{key}"], state, result, fill(f"check.{key}.{state}", **values))
 
 
-def _runs(analysis: Analysis) -> Check:
-    runs = analysis.design.runs
+def _runs(report: ReportInput) -> Check:
+    runs = report.analysis.design.runs
     done = sum(run.state == "done" for run in runs)
+    if report.facts.tables and report.facts.protocol.get("planned") is None:
+        name, meaning = TERMS["check.runs.outside"], TERMS["check.runs.outside.unplanned"]
+        return Check(name, "part", same(numbers.count(done)), meaning)
     return _check("runs", "ok" if done == len(runs) else "part", fill("of", k=done, n=len(runs)))
 
 
@@ -102,6 +109,9 @@ def _locked(report: ReportInput) -> Check:
     facts = report.facts
     if not facts.protocol_locked:
         return _check("locked", "no", TERMS["value.unlocked"])
+    if facts.tables:
+        meaning = TERMS["check.locked.outside.changed" if facts.deviations else "check.locked.outside"]
+        return Check(TERMS["check.locked"], "part", same(facts.protocol_locked[:10]), meaning)
     return _check("locked", "part" if facts.deviations else "ok", same(facts.protocol_locked[:10]))
 
 
@@ -119,5 +129,7 @@ def _clean(report: ReportInput) -> Check:
     provenance = report.facts.provenance
     commit = str(provenance.get("commit") or "")
     if not commit:
-        return _check("clean", "no", TERMS["value.unknown"])
-    return _check("clean", "ok" if provenance.get("clean") else "part", same(commit[:7]))
+        found = _check("clean", "no", TERMS["value.unknown"])
+    else:
+        found = _check("clean", "ok" if provenance.get("clean") else "part", same(commit[:7]))
+    return found._replace(name=TERMS["check.clean.outside"]) if report.facts.tables else found

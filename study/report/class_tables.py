@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from study.report import names, numbers
-from study.report.cells import WIDEST, Cells, Results, Row, group_label, index, mark, mean_and_spread, metric_head
+from study.report import extent, names, numbers
+from study.report.cells import (
+    WIDEST,
+    Cells,
+    Results,
+    Row,
+    group_label,
+    index,
+    mark,
+    mean_and_spread,
+    metric_head,
+    run_counts,
+)
 from study.report.layers import depth
+from study.report.outside import spoken
 from study.report.table import Cell, Group, Head, Line, Table, number, word_head
 from study.report.terms import TERMS, Text, fill, join, same
 
@@ -33,10 +45,14 @@ def classification(results: Results) -> Table | None:
     several = results["counts"]["runs_per_arm_highest"] > 1
     return Table(
         key="classification",
-        caption=TERMS["tab.classification" if several else "tab.classification.one"],
+        caption=fill(
+            "tab.classification" if several else "tab.classification.one",
+            images=extent.of_metrics(results, shown),
+            runs=run_counts(results),
+        ),
         heads=tuple(heads),
         groups=tuple(groups),
-        notes=(fill("note.classification" if several else "note.classification.one", metrics=titles),),
+        notes=(spoken(results, "note.classification" if several else "note.classification.one", metrics=titles),),
     )
 
 
@@ -59,7 +75,8 @@ def _classification_line(results: Results, cells: Cells, arm: Row, model: str, s
         text = "".join(mean_and_spread(mean, unit)) if mean and known else numbers.MISSING
         detail = _range(mean, unit) if name == shown[0] else same("")
         row.append(Cell(same(text), value=mean["mean"] if mean else None, detail=detail))
-    return Line(same(arm["name"]), tuple(row), mark(arm), detail=chain_text(arm["stages"]))
+    detail = chain_text(arm["stages"]) if arm["stages"] else same("")
+    return Line(same(arm["name"]), tuple(row), mark(arm), detail=detail)
 
 
 def _range(mean: Row | None, unit: numbers.Unit) -> Text:
@@ -89,7 +106,12 @@ def per_class(results: Results) -> list[Table]:
     return [
         Table(
             key=f"per-class-{place + 1}",
-            caption=fill("tab.per_class", unit=" × 100" if results["metrics"][part[0]]["unit"] == "percent" else ""),
+            caption=fill(
+                "tab.per_class" if run_counts(results) else "tab.per_class.one",
+                unit=" × 100" if results["metrics"][part[0]]["unit"] == "percent" else "",
+                images=extent.of_metrics(results, part),
+                runs=run_counts(results),
+            ),
             heads=(word_head(TERMS["col.arm"]), *(Head(same(_class(name))) for name in part)),
             groups=_groups(results, cells, part, {name: results["metrics"][name]["unit"] for name in part}),
             notes=(TERMS["note.per_class"],),
@@ -166,7 +188,7 @@ def _concept_table(results: Results, cells: Cells, shown: Sequence[str], place: 
     several = results["counts"]["runs_per_arm_highest"] > 1
     return Table(
         key=f"concepts-{place + 1}",
-        caption=TERMS["tab.concepts" if several else "tab.concepts.one"],
+        caption=fill("tab.concepts" if several else "tab.concepts.one", runs=run_counts(results)),
         spans=(Head(same("")), *spans),
         heads=(word_head(TERMS["col.arm"]), *(Head(_layer_head(name)) for name in shown)),
         groups=_groups(results, cells, shown, {}),

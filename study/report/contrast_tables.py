@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from study.report import numbers
+from study.report import extent, numbers, simultaneous
 from study.report.table import Cell, Group, Head, Line, Table, number, word, word_head
 from study.report.terms import TERMS, Text, fill, join, same
 from study.report.wording import Voice, adjustment, interval, main_interval, pair, voice
@@ -68,16 +68,22 @@ def primary(results: Results) -> Table | None:
         caption=fill(
             "tab.primary",
             on=on_what(results, rows),
+            extent=extent.runs(rows) if "images" in on_what(results, rows).en else extent.of_contrasts(rows),
             m=fill("m.tests", m=rows[0]["m"]),
             adjustment=adjustment(adjusted, "adjusted"),
         ),
         heads=(
             word_head(TERMS["col.model"]),
-            *(Head(TERMS[f"col.{column}"]) for column in ("delta", "ci", "p_adj", "improved")),
+            Head(TERMS["col.delta"]),
+            Head(simultaneous.interval_head(rows)),
+            *(Head(TERMS[f"col.{column}"]) for column in ("p_adj", "improved")),
             word_head(TERMS["col.verdict"]),
         ),
         groups=tuple(groups),
-        notes=(TERMS["note.primary"],),
+        notes=(
+            fill("note.primary", question=extent.question(rows)),
+            *([TERMS["note.simultaneous"]] if simultaneous.at_once(rows) else []),
+        ),
         compact=True,
     )
 
@@ -123,17 +129,23 @@ def chance(results: Results) -> Table | None:
         cells = [number(numbers.difference(row["estimate"], unit), row["estimate"])]
         cells += [number(interval(row[a], row[b], unit, row["margin"]), row[a]) for a, b in columns]
         lines.append(Line(name(results, row, names, model=True), tuple(cells)))
-    one = all(row["ci_low"] is None for row in rows)
     return Table(
         key="chance",
-        caption=TERMS["tab.chance"],
+        caption=fill("tab.chance", extent=extent.of_contrasts(rows)),
         heads=(
             word_head(TERMS["col.contrast"]),
             *(Head(TERMS[f"col.{column}"]) for column in ("delta", "retrain_new", "models_new", "retrain_these")),
         ),
         groups=(Group(None, tuple(lines)),),
-        notes=(TERMS["note.chance.one" if one else "note.chance"],),
+        notes=(TERMS[_chance_note(rows)],),
     )
+
+
+def _chance_note(rows: Sequence[Row]) -> str:
+    """Key of the words that say which of the intervals decides."""
+    if simultaneous.at_once(rows):
+        return "note.chance.simultaneous"
+    return "note.chance.one" if all(row["ci_low"] is None for row in rows) else "note.chance"
 
 
 def others(results: Results, family: str) -> Table | None:
@@ -147,18 +159,26 @@ def others(results: Results, family: str) -> Table | None:
         lines = tuple(_other_line(results, row, names, family) for row in members)
         groups.append(Group(same(model) if len(results["models"]) > 1 else None, lines))
     p_column = "p_adj" if family == "secondary" else "p_raw"
+    gated = any(row.get("confirmatory") is not None for row in rows)
     return Table(
         key=family,
-        caption=fill("tab.secondary", adjustment=adjustment(adjusted, "adjusted"))
-        if family == "secondary"
-        else TERMS["tab.exploratory"],
+        caption=fill(
+            f"tab.{family}.simultaneous" if simultaneous.at_once(rows) else f"tab.{family}",
+            adjustment=adjustment(adjusted, "adjusted"),
+            m=extent.tests(rows),
+            question=extent.question(rows),
+            extent=extent.of_contrasts(rows),
+        ),
         heads=(
             word_head(TERMS["col.contrast"]),
             word_head(TERMS["col.metric"]),
-            *(Head(TERMS[f"col.{column}"]) for column in ("delta", "ci", p_column)),
+            Head(TERMS["col.delta"]),
+            Head(simultaneous.interval_head(rows)),
+            Head(TERMS[f"col.{p_column}"]),
+            *([word_head(TERMS["col.read_as"])] if gated else []),
         ),
         groups=tuple(groups),
-        notes=(TERMS["note.undefined"],),
+        notes=(TERMS["note.undefined"], *([TERMS["note.gate"]] if gated else [])),
         print_lines=PRINT_LINES,
     )
 
@@ -181,5 +201,14 @@ def _other_line(results: Results, row: Row, names: Voice, family: str) -> Line:
             number(numbers.difference(row["estimate"], unit), row["estimate"]),
             number(interval(*main_interval(row), unit), main_interval(row)[0]),
             number(numbers.p_value(p, alpha=names.alpha), p),
+            *_read_as(row),
         ),
     )
+
+
+def _read_as(row: Row) -> tuple[Cell, ...]:
+    """Whether the gate before a secondary contrast is open; no cell without a gate."""
+    confirmatory = row.get("confirmatory")
+    if confirmatory is None:
+        return ()
+    return (word(TERMS["value.confirmatory" if confirmatory else "value.exploratory"]),)

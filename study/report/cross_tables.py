@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from study.report import names, numbers
+from study.report import extent, names, numbers
 from study.report.cells import WIDEST, Results, Row, mark, metric_head, real, run_counts
 from study.report.table import Cell, Group, Head, Line, Table, word_head
 from study.report.terms import TERMS, Text, fill, same
@@ -51,7 +51,12 @@ def _table(results: Results, places: Places, metric: str, judges: Sequence[Row],
     runs = run_counts(results)
     return Table(
         key=key,
-        caption=fill("tab.cross" if runs else "tab.cross.one", metric=_head(results, metric), runs=runs),
+        caption=fill(
+            "tab.cross" if runs else "tab.cross.one",
+            metric=_head(results, metric),
+            images=extent.images([places[place] for place in places if place[2] == metric]),
+            runs=runs,
+        ),
         spans=(Head(same("")), Head(TERMS["col.judges"], span=len(judges))),
         heads=(word_head(TERMS["col.maps_of"]), *(Head(same(arm["name"])) for arm in judges)),
         groups=tuple(groups),

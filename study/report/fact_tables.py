@@ -8,6 +8,7 @@ from typing import Any
 from study.report import numbers
 from study.report.cells import alone
 from study.report.contrast_tables import name, of_family
+from study.report.outside import outside, source_rows, spoken
 from study.report.table import Cell, Group, Head, Line, State, Table, word, word_head
 from study.report.terms import TERMS, Text, fill, join, same
 from study.report.wording import voice
@@ -53,7 +54,10 @@ def _design_rows(results: Results) -> Iterator[tuple[Text, Cell]]:
         yield TERMS["row.boxes"], word(fill("value.boxes", k=target["test_with_boxes"], n=n))
     if settings.get("image_size"):
         yield TERMS["row.size"], word(f"{settings['image_size']} × {settings['image_size']} px")
-    yield TERMS["row.finetune"], word(_finetune(results))
+    for head, text in source_rows(results):
+        yield head, word(text)
+    if any(arm["stages"] for arm in results["arms"]):
+        yield TERMS["row.finetune"], word(_finetune(results))
     yield TERMS["row.seeds"], word(fill(f"value.{results['seeding']}", seeds=seeds))
     if settings.get("share_pretraining"):
         yield TERMS["row.shared"], word(TERMS["value.shared"])
@@ -109,7 +113,7 @@ def missing(results: Results) -> Table | None:
         state = "diverged" if run["state"] == "done" else run["state"]
         head = same(f"{names.arms[run['arm']]}, {run['model']}, {run['seed']}")
         why = same(short(run["reason"]) or numbers.MISSING)
-        lines.append(Line(head, (word(TERMS[f"state.{state}"]), word(why), word(_bearing(results, run)))))
+        lines.append(Line(head, (word(spoken(results, f"state.{state}")), word(why), word(_bearing(results, run)))))
     heads = tuple(word_head(TERMS[f"col.{column}"]) for column in ("run", "state", "why", "bears"))
     return Table("missing", TERMS["tab.missing"], heads, (Group(None, tuple(lines)),), sortable=False)
 
@@ -185,6 +189,8 @@ def _provenance_rows(results: Results) -> Iterator[tuple[Text, Cell]]:
         digest = data.get("digest") or data.get("fingerprint") or data.get("sha256")
         if digest:
             yield fill("row.digest", name=label), _code(str(digest))
+    for head, text in source_rows(results):
+        yield head, Cell(text, kind="code")
     if facts.get("versions"):
         yield TERMS["row.versions"], word(short(_value(facts.pop("versions"))))
     seconds = facts.pop("seconds", None)
@@ -213,6 +219,10 @@ def checklist(results: Results, shown: Sequence[int]) -> Table:
     """Short reporting checklist: done with the section, partly, or not done."""
     locked = bool(results["protocol"]["locked"])
     boxes, gallery, commit = 3 in shown, 8 in shown, results["provenance"].get("commit")
+    elsewhere: dict[str, tuple[State, Text]] = {}
+    if outside(results):
+        elsewhere = dict.fromkeys(("leak", "annotation", "external"), ("no", TERMS["list.unrecorded"]))
+        elsewhere |= {name: ("part", TERMS[f"list.{name}.state"]) for name in ("primary", "code")}
     rows: list[tuple[str, State, Text]] = [
         ("claim", "ok", same("1, 2")),
         ("primary", "ok" if locked else "part", same("2") if locked else TERMS["list.unlocked"]),
@@ -222,10 +232,11 @@ def checklist(results: Results, shown: Sequence[int]) -> Table:
         ("effect", "part", TERMS["list.effect.ranks"]) if alone(results) else ("effect", "ok", same("1, 5")),
         ("leak", "part", TERMS["list.leak.state"]),
         ("annotation", "no", TERMS["list.annotation.state" if boxes else "list.annotation.none"]),
-        ("failures", "ok" if gallery else "no", same("8") if gallery else TERMS["left_out.8"]),
+        ("failures", "ok" if gallery else "no", same("8") if gallery else spoken(results, "left_out.8")),
         ("code", "ok" if commit else "part", same("11")),
         ("external", "no", TERMS["list.external.state"]),
     ]
+    rows = [(key, *elsewhere.get(key, (state, text))) for key, state, text in rows]
     lines = tuple(Line(TERMS[f"list.{key}"], (Cell(text, kind="word", state=state),)) for key, state, text in rows)
     heads = (word_head(TERMS["col.item"]), word_head(TERMS["col.section"]))
     notes = (TERMS["note.checklist"],)

@@ -6,11 +6,11 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from study.records import Finding, Mean
+from study.records import Effects, Finding, Mean
 from study.report.table import Cell, Group, Head, Table
 from study.report.terms import Language
 
@@ -51,7 +51,8 @@ def results_json(results: Results) -> str:
 
 def contrasts_csv(results: Results) -> str:
     """One row per contrast, full precision, verdict and its question at the end."""
-    names = [field.name for field in fields(Finding) if field.name not in _NESTED]
+    further = {field.name for field in fields(Effects)}  # a base's fields come first; they are read last
+    names = sorted((field.name for field in fields(Finding) if field.name not in _NESTED), key=further.__contains__)
     rows = []
     for contrast in results["contrasts"]:
         verdict = contrast["verdict"] or {"kind": "", "way": ""}
@@ -65,6 +66,11 @@ def metrics_csv(results: Results) -> str:
     names = [field.name for field in fields(Mean)]
     rows = [[mean[name] for name in names] for mean in (*results["means"], *results["controls"])]
     return _csv(names, rows)
+
+
+def rows_csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Any table of rows as CSV in the form of the others."""
+    return _csv(head, list(rows))
 
 
 def _csv(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.report import names, numbers, ranks
+from study.report import designs, names, numbers, ranks
 from study.report.answers import Answer, answers
 from study.report.cells import alone
 from study.report.changes import changed
 from study.report.contrast_tables import of_family
 from study.report.notes import Notes
+from study.report.outside import planned, spoken
 from study.report.terms import TERMS, Text, fill, join
 
 Row = Mapping[str, Any]
@@ -109,7 +110,8 @@ def _cut(texts: Sequence[Text], items: int | None) -> tuple[Text, ...]:
 def _counts(results: Results) -> Iterator[Count]:
     counts = results["counts"]
     low, high = counts["runs_per_arm_lowest"], counts["runs_per_arm_highest"]
-    yield Count(f"{counts['runs_finished']} / {counts['runs_planned']}", TERMS["count.runs"])
+    runs = f"{counts['runs_finished']} / {counts['runs_planned']}" if planned(results) else str(counts["runs_finished"])
+    yield Count(runs, spoken(results, "count.runs"))
     yield Count(f"{counts['arms']} × {counts['models']}", TERMS["count.arms"])
     yield Count(str(low) if low == high else f"{low}–{high}", TERMS["count.seeds"])
     used, listed = counts["images_used"], counts["images_listed"]
@@ -146,6 +148,7 @@ def _quote(results: Results) -> Iterator[Text]:
         yield fill("quote.untested", n=untested, total=len(rows))
     if alone(results):
         yield from _ranks(results)
+    yield from designs.quotes(results)
     if any(row["verdict"]["models_only"] and row["verdict"]["kind"] != "not_tested" for row in rows):
         yield TERMS["quote.one_run"]
     elif 1 < counts["runs_per_arm_highest"] < FEW_RUNS and rows:
@@ -158,7 +161,7 @@ def _quote(results: Results) -> Iterator[Text]:
     if any("conditional_on_pretraining" in row["notes"] for row in rows):
         yield TERMS["quote.conditional"]
     if counts["runs_finished"] < counts["runs_planned"]:
-        yield fill("quote.missing", k=counts["runs_finished"], n=counts["runs_planned"])
+        yield spoken(results, "quote.missing", k=counts["runs_finished"], n=counts["runs_planned"])
     if results["protocol"]["deviations"]:
         yield fill("quote.deviations", n=len(results["protocol"]["deviations"]))
     yield from _meaning(results, [row["metric"] for row in rows] or ranks.selected(results))

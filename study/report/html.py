@@ -11,7 +11,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,24 +19,30 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from study.report import asides, contrast_tables, fact_tables
+from study.report import asides, contrast_tables, designs, fact_tables
 from study.report.cells import alone
 from study.report.class_tables import classification, concepts, per_class
 from study.report.control_tables import controls_table
 from study.report.cross_tables import cross_tables
+from study.report.design_tables import dose_tables, factor_tables
+from study.report.effect_tables import effect_tables, equivalence_table, undefined_table
 from study.report.front import Front
 from study.report.gallery import Gallery
 from study.report.layers import layer_tables
 from study.report.methods import glossary, methods
 from study.report.notes import Notes
+from study.report.omnibus_tables import arm_rank_tables, omnibus_table
+from study.report.outside import planned, spoken
 from study.report.pictures import MOST_ESTIMATIONS, Picture, Pictures
 from study.report.rank_tables import rank_tables
+from study.report.reliability_tables import buy_next, components_table, reliability_table, run_agreement_tables
 from study.report.table import Table
 from study.report.tables import metric_tables
 from study.report.terms import TERMS, Language, Text, fill
 
 FOLDER = Path(__file__).parent
 SECTIONS = range(1, 13)
+METRIC_GROUPS = ("agreement", "faithfulness", "masking", "sanity", "other")
 
 
 @dataclass(frozen=True)
@@ -82,21 +88,31 @@ def _tables(results: Mapping[str, Any]) -> dict[str, list[Table]]:
         "classification": classification(results),
         "primary": contrast_tables.primary(results),
         "chance": contrast_tables.chance(results),
+        "equivalence": equivalence_table(results),
+        "undefined": undefined_table(results),
         "secondary": contrast_tables.others(results, "secondary"),
         "exploratory": contrast_tables.others(results, "exploratory"),
         "checks": fact_tables.checks(results),
         "missing": fact_tables.missing(results),
         "deviations": fact_tables.deviations(results),
         "quarantined": fact_tables.quarantined(results),
+        "omnibus": omnibus_table(results),
+        "reliability": reliability_table(results),
+        "components": components_table(results),
         "provenance": fact_tables.provenance(results),
     }
     tables = {name: [table] if table else [] for name, table in single.items()}
-    tables |= {which: metric_tables(results, which) for which in ("agreement", "faithfulness", "masking", "sanity")}
+    tables |= {which: metric_tables(results, which) for which in METRIC_GROUPS}
     return tables | {
+        "effects": effect_tables(results),
         "per_class": per_class(results),
         "concepts": concepts(results),
         "cross": cross_tables(results),
+        "factors": factor_tables(results),
+        "dose": dose_tables(results),
         "ranks": rank_tables(results),
+        "arm_ranks": arm_rank_tables(results),
+        "run_agreement": run_agreement_tables(results),
         "layers": layer_tables(results),
     }
 
@@ -106,10 +122,10 @@ def _stays(n: int, tables: Mapping[str, Any], pictures: Pictures, gallery: Galle
     if n == 3:
         return bool(tables["agreement"])
     if n == 4:
-        found = any(tables[name] for name in ("faithfulness", "masking", "sanity", "cross"))
+        found = any(tables[name] for name in (*METRIC_GROUPS[1:], "cross"))
         return found or bool(pictures.curves)
     if n == 5:
-        compared = any(tables[name] for name in ("primary", "secondary", "exploratory", "ranks", "layers"))
+        compared = any(tables[name] for name in ("primary", "secondary", "exploratory", "ranks", "layers", "omnibus"))
         return compared or bool(tables["classification"] and not tables["agreement"])
     if n == 6:
         return bool(pictures.estimation)
@@ -242,7 +258,11 @@ def render_page(content: Content, languages: Sequence[Language], *, web: bool, o
             headings={n: "s5.ranks" if n == 5 and alone(results) else f"s{n}" for n in SECTIONS},
             alone=alone(results),
             scope=asides.scope(results),
-            left_out=asides.left_out(n for n in SECTIONS if n not in content.sections),
+            design_readings={"factors": designs.headlines(results), "dose": designs.readings(results)},
+            buy_next=buy_next(results),
+            left_out=asides.left_out((n for n in SECTIONS if n not in content.sections), results),
+            spoken=partial(spoken, results),
+            missing_none=spoken(results, "missing.none") if planned(results) else TERMS["missing.unplanned.outside"],
             most_estimations=MOST_ESTIMATIONS,
             fill=fill,
             terms=TERMS,

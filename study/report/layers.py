@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from study.report import names
+from study.report import extent, names
 from study.report.cells import (
     WIDEST,
     Cells,
@@ -75,7 +75,12 @@ def _table(results: Results, cells: Cells, methods: Mapping[str, Family], metric
     n_lines = sum(len(group.lines) for group in groups[: len(results["models"])])
     return Table(
         key=f"layers-{place}-{'-'.join(layers)}",
-        caption=fill("tab.layers" if runs else "tab.layers.one", metric=metric_head(results, metric), runs=runs),
+        caption=fill(
+            "tab.layers" if runs else "tab.layers.one",
+            metric=metric_head(results, metric),
+            images=extent.of_metrics(results, [metric]),
+            runs=runs,
+        ),
         heads=(word_head(TERMS["col.method"]), *(Head(fill("col.layer", layer=layer)) for layer in layers)),
         groups=tuple(group for group in groups if group.lines),
         notes=(*raw, TERMS["note.layers"]),

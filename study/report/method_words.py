@@ -76,8 +76,9 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
     ),
     # ranks
     "tab.ranks": (
-        "Average ranks of the maps over test images, {arm}; 1 = best under the metric’s direction.",
-        "검사 영상에 걸친 맵의 평균 순위, {arm}; 1 = 지표의 방향에서 가장 좋음.",
+        "Average ranks of the maps over {images} (patients, where one has several), {arm}, {runs}; 1 = best under the "
+        "metric’s direction.",
+        "{images}(한 환자에 여러 장이면 환자)에 걸친 맵의 평균 순위, {arm}, {runs}; 1 = 지표의 방향에서 가장 좋음.",
     ),
     "note.ranks": (
         "Bold: the best and every map not told apart from it (average ranks closer than Nemenyi’s critical difference "
@@ -90,13 +91,16 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
         "Bold: best, or closer to it than the critical difference at level {alpha}. ○ control.",
         "굵은 글씨: 가장 좋거나 수준 {alpha} 임계차 안. ○ 대조.",
     ),
-    "note.cd": ("Critical differences (Friedman’s p): {list}.", "임계차(Friedman p): {list}."),
+    "note.cd": (
+        "Critical differences for these trained models (Friedman’s p, not adjusted): {list}.",
+        "학습된 이 모델들에 대한 임계차(Friedman p, 보정 전): {list}.",
+    ),
     "note.cd.one": ("{what} {cd} (p {p})", "{what} {cd} (p {p})"),
     "fig.ranks": (
-        "Average ranks, {what}. Blocks: {n} test images (patients, where a patient has several). Bars join maps whose "
+        "Average ranks, {what}, these trained models, {runs}. Blocks: {n} test images (patients, where a patient has several). Bars join maps whose "
         "ranks differ by less than the critical difference {cd} (Nemenyi, level {alpha}; Friedman p {p}). Semibold: "
         "not told apart from the best. Open marks and grey names: controls.",
-        "평균 순위, {what}. 블록: 검사 영상 {n}장(한 환자에 여러 장이면 환자). 막대: 순위 차이가 임계차 {cd}보다 작은 맵들 "
+        "평균 순위, {what}, 학습된 이 모델들, {runs}. 블록: 검사 영상 {n}장(한 환자에 여러 장이면 환자). 막대: 순위 차이가 임계차 {cd}보다 작은 맵들 "
         "(Nemenyi, 수준 {alpha}; Friedman p {p}). 굵은 이름: 가장 좋은 맵과 구별되지 않음. 빈 표식과 회색 이름: 대조.",
     ),
     "ranks.first": (
@@ -117,7 +121,10 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
         "{model}, average rank of {n} maps over {blocks} blocks: {list}.",
         "{model}, 맵 {n}개의 블록 {blocks}개 평균 순위: {list}.",
     ),
-    "ranks.line.test": ("Critical difference {cd}; Friedman p {p}.", "임계차 {cd}; Friedman p {p}."),
+    "ranks.line.test": (
+        "Critical difference {cd}; Friedman p {p}; these trained models, {runs}.",
+        "임계차 {cd}; Friedman p {p}; 학습된 이 모델들, {runs}.",
+    ),
     "ranks.above": (
         "{model}, {metric}: methods that rank above {list}.",
         "{model}, {metric}: 대조보다 순위가 높은 방법: {list}.",
@@ -175,8 +182,8 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
     ),
     # layers, other models, concepts, classification
     "tab.layers": (
-        "{metric} at several depths: mean ± SD over {runs}, layers from shallow to deep.",
-        "{metric}, 층 깊이별: {runs}에 걸친 평균 ± SD, 얕은 층에서 깊은 층으로.",
+        "{metric} at several depths: mean over {images} ± SD over {runs}, layers from shallow to deep.",
+        "{metric}, 층 깊이별: {images}의 평균 ± {runs}에 걸친 SD, 얕은 층에서 깊은 층으로.",
     ),
     "tab.layers.one": (
         "{metric} at several depths: one run, no ±, layers from shallow to deep.",
@@ -187,8 +194,8 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
         "층 번호는 프로토콜과 같으며, 1이 입력에 가장 가까움. – 요청하지 않았거나 정의되지 않음.",
     ),
     "tab.cross": (
-        "{metric}, maps of one arm on the models of another, same seed: mean ± SD over {runs}.",
-        "{metric}, 한 비교군의 맵을 다른 비교군의 같은 시드 모델로 평가: {runs}에 걸친 평균 ± SD.",
+        "{metric}, maps of one arm on the models of another, same seed: mean over {images} ± SD over {runs}.",
+        "{metric}, 한 비교군의 맵을 다른 비교군의 같은 시드 모델로 평가: {images}의 평균 ± {runs}에 걸친 SD.",
     ),
     "tab.cross.one": (
         "{metric}, maps of one arm on the models of another, same seed: one run, no ±.",
@@ -201,8 +208,8 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
         "한 행에서는 그렇지 않음.",
     ),
     "tab.concepts": (
-        "Network dissection: distinct concepts, and units that detect one; mean ± SD over runs.",
-        "네트워크 해부: 서로 다른 개념의 수와 개념을 찾는 유닛의 수, 실행 평균 ± SD.",
+        "Network dissection: distinct concepts, and units that detect one; one count per run, mean ± SD over {runs}.",
+        "네트워크 해부: 서로 다른 개념의 수와 개념을 찾는 유닛의 수, 실행마다 하나, {runs}에 걸친 평균 ± SD.",
     ),
     "tab.concepts.one": (
         "Network dissection: distinct concepts, and units that detect one.",
@@ -213,8 +220,12 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
         "값은 개념의 목록과 층의 유닛 수에 달려 있음: 한 열 안에서 비교군을 비교할 것.",
     ),
     "tab.per_class": (
-        "AUC{unit} of each class against the rest.",
-        "클래스별 AUC{unit}, 나머지 클래스 대비.",
+        "AUC{unit} of each class against the rest: {images}, mean ± SD over {runs}.",
+        "클래스별 AUC{unit}, 나머지 클래스 대비: {images}, {runs}에 걸친 평균 ± SD.",
+    ),
+    "tab.per_class.one": (
+        "AUC{unit} of each class against the rest, one run.",
+        "클래스별 AUC{unit}, 나머지 클래스 대비, 실행 1회.",
     ),
     "note.per_class": (
         "Their unweighted mean is the AUC of the table above.",

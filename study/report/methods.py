@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from study.report import numbers, ranks
+from study.report import designs, numbers, ranks
 from study.report.cells import alone, controls, real
 from study.report.contrast_tables import of_family
+from study.report.effect_tables import settings as effect_settings
+from study.report.effect_tables import undefined_sentence
+from study.report.effect_tables import words as effect_words
 from study.report.names import base
+from study.report.outside import outside, planned, sources, spoken
+from study.report.simultaneous import at_once
 from study.report.terms import TERMS, Text, fill, join, same
 from study.report.wording import adjustment
 
@@ -33,18 +38,20 @@ def _sentences(results: Results) -> Iterator[Text]:
     arms = ", ".join(arm["name"] for arm in results["arms"])
     models = ", ".join(results["models"])
     if alone(results):
-        yield fill("m.one_arm", arm=arms, models=models)
+        yield spoken(results, "m.one_arm", arm=arms, models=models)
     else:
         yield fill("m.arms", n=counts["arms"], arms=arms, models=models)
     runs = {"seeds": counts["seeds"], "done": counts["runs_finished"], "planned": counts["runs_planned"]}
-    yield fill("m.runs", **runs)
+    yield spoken(results, "m.runs.planned" if outside(results) and planned(results) else "m.runs", **runs)
     if counts["runs_per_arm_highest"] == 1:
-        yield TERMS["m.one_run.alone" if alone(results) else "m.one_run"]
+        yield spoken(results, "m.one_run.alone" if alone(results) else "m.one_run")
     titles = [results["attributions"][label]["title"] for label in real(results)]
     settings = results["settings"]
     target = TERMS["m.target.predicted" if settings.get("target_class") == "predicted" else "m.target.label"]
-    yield fill(
+    yield spoken(
+        results,
         "m.images",
+        files=sources(results),
         images=numbers.count(counts["images_used"]),
         name=settings.get("target") or results["study"],
         attributions=", ".join(titles) or numbers.MISSING,
@@ -53,13 +60,26 @@ def _sentences(results: Results) -> Iterator[Text]:
     yield from _primary(results)
     if results["contrasts"]:
         yield from _tests(results)
+    yield from designs.methods(results)
+    yield from _together(results)
     if ranks.shown(results):
         n = len({row["metric"] for row in ranks.rankings(results)})
         yield fill("m.ranks", n=n, alpha=numbers.plain(results["alpha"]))
-    yield TERMS["m.undefined"]
+    yield undefined_sentence(results)
     if results["protocol"]["locked"]:
         n = len(results["protocol"]["deviations"])
-        yield fill("m.locked", date=results["protocol"]["locked"][:10], n=n)
+        yield spoken(results, "m.locked", date=results["protocol"]["locked"][:10], n=n)
+
+
+def _together(results: Results) -> Iterator[Text]:
+    """All arms at once, and agreement between runs, where they were computed."""
+    row = next((row for row in results.get("omnibus", ()) if row["means"]), None)
+    if row is not None:
+        reference = next(arm["name"] for arm in results["arms"] if arm["reference"])
+        blocks = TERMS[f"m.blocks.{row['blocks']}"]
+        yield fill("m.omnibus", n=len(results["arms"]), blocks=blocks, reference=reference)
+    if any(row["estimate"] is not None for row in results.get("run_agreement", ())):
+        yield TERMS["m.run_agreement"]
 
 
 def _primary(results: Results) -> Iterator[Text]:
@@ -89,9 +109,10 @@ def _tests(results: Results) -> Iterator[Text]:
         m = rows[0]["m"]
         family = fill("m.family", m=m, adjustment=adjustment(adjusted, "adjusted"))
         yield family if m > 1 else TERMS["m.family_one"]
+    yield from effect_settings(results)
     yield from _margins(results)
     if of_family(results, "secondary"):
-        yield TERMS["m.secondary"]
+        yield TERMS["m.secondary.simultaneous" if at_once(results["contrasts"]) else "m.secondary"]
 
 
 def _margins(results: Results) -> Iterator[Text]:
@@ -104,7 +125,7 @@ def _margins(results: Results) -> Iterator[Text]:
     for label, margin in margins.items():
         facts = results["metrics"][label]
         parts.append(fill("m.margin.one", metric=facts["title"], margin=numbers.margin(margin, facts["unit"])))
-    yield fill("m.margin", margins=join(parts, ", "), later=TERMS["m.margin.later"] if later else same(""))
+    yield fill("m.margin", margins=join(parts, ", "), later=spoken(results, "m.margin.later") if later else same(""))
 
 
 def glossary(results: Results) -> list[Entry]:
@@ -115,9 +136,15 @@ def glossary(results: Results) -> list[Entry]:
     margin = any(row["margin"] is not None for row in of_family(results, "primary"))
     words = [*_ALWAYS_FIRST, *metrics, *maps]
     words += ["delta", "p_adj"] if results["contrasts"] else []
+    words += effect_words(results)
     words += ["rank", "critical_difference"] if ranks.shown(results) else []
+    words += ["omnibus", "kendall_w"] if any(row["means"] for row in results.get("omnibus", ())) else []
+    words += ["run_agreement"] if any(row["estimate"] is not None for row in results.get("run_agreement", ())) else []
+    words += ["alpha", "dependability"] if results.get("reliability") else []
+    words += ["interaction", "simple_effect"] if results["factorial"] else []
+    words += ["lack_of_fit"] if results["doses"] else []
     words += ["sd"] if results["counts"]["runs_per_arm_highest"] > 1 else []
     words += ["equivalent"] if margin else []
     words += ["inconclusive"] if "inconclusive" in verdicts else []
     known = [word for word in dict.fromkeys(words) if f"def.{word}" in TERMS]
-    return [Entry(TERMS[f"name.{word}"], TERMS[f"def.{word}"]) for word in known]
+    return [Entry(TERMS[f"name.{word}"], spoken(results, f"def.{word}")) for word in known]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.report import names, numbers
+from study.report import extent, names, numbers
 from study.report.cells import (
     Cells,
     Column,
@@ -43,6 +43,7 @@ def caption(results: Results, which: str, metrics: Sequence[str], attribution: T
         group=TERMS["group.masking.other" if other else f"group.{which}"],
         attribution=attribution,
         range=unit_range(results, metrics),
+        images=extent.of_metrics(results, metrics),
         runs=runs,
     )
 

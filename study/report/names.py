@@ -72,9 +72,9 @@ def is_control(label: str) -> bool:
 
 
 def group(label: str) -> str:
-    """`agreement`, `faithfulness`, `masking` or `sanity`: the section and table a metric belongs to."""
+    """`agreement`, `faithfulness`, `masking` or `sanity`: the table a metric belongs to; `other` for one made elsewhere."""
     name = base(label)
-    return METRICS[name].group if name in METRICS else "faithfulness"
+    return METRICS[name].group if name in METRICS else "other"
 
 
 def arrow(higher_is_better: bool | None) -> str:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from PIL import ImageFile
+
 from study.errors import DependencyError
 
 INSTALL = "apt-get install -y libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
@@ -46,7 +48,11 @@ def weasyprint() -> Any:
         with warnings.catch_warnings():
             # without libharfbuzz-subset0 the import warns that a later release will need it
             warnings.simplefilter("ignore", DeprecationWarning)
+            truncated = ImageFile.LOAD_TRUNCATED_IMAGES
             import weasyprint
+
+            # Its import lets Pillow read broken images everywhere in this process; our films must not be.
+            ImageFile.LOAD_TRUNCATED_IMAGES = truncated
     except OSError as error:
         raise DependencyError(
             f"the PDF needs system libraries that are not here ({error}); the HTML page and the data files were "

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 from study.records import CurveSummary, Finding, Ranking, ReportInput
-from study.report import contrast_tables, figures, numbers, ranks
+from study.report import contrast_tables, extent, figures, numbers, omnibus_tables, ranks
 from study.report.cells import alone, primary_attribution
 from study.report.control_tables import control_metrics, shown_attribution
+from study.report.design_pictures import dose_figures, factor_figures
 from study.report.results import together
+from study.report.simultaneous import at_once, simultaneous_caption, with_simultaneous
 from study.report.terms import TERMS, Language, Text, fill, same
 from study.report.wording import voice
 
@@ -48,8 +50,11 @@ class Pictures:
     controls: tuple[Picture, ...] = ()
     checks: tuple[Picture, ...] = ()
     learning: tuple[Picture, ...] = ()
+    factors: tuple[Picture, ...] = ()
+    dose: tuple[Picture, ...] = ()
     first_ranks: tuple[Picture, ...] = ()
     more_ranks: tuple[Picture, ...] = ()
+    arm_ranks: tuple[Picture, ...] = ()
 
 
 def pictures(report: ReportInput, results: Results) -> Pictures:
@@ -63,7 +68,7 @@ def pictures(report: ReportInput, results: Results) -> Pictures:
     return Pictures(
         forest=forest(report, results),
         design=_one("design", figures.design_chains(facts.chains, design.reference, arms), chains),
-        flow=_one("flow", figures.flow(analysis), TERMS["fig.flow"]),
+        flow=() if facts.tables else _one("flow", figures.flow(analysis), TERMS["fig.flow"]),
         verdict_rule=_rule(report),
         runs=_one("runs", _run_marks(real, results, report, arms), _runs(results)),
         curves=_curves(report, results),
@@ -72,8 +77,11 @@ def pictures(report: ReportInput, results: Results) -> Pictures:
         controls=_controls(report, results),
         checks=_checks(report, results),
         learning=_learning(report, arms),
+        factors=tuple(p for each in factor_figures(analysis, results, report.languages[0]) for p in _one(*each)),
+        dose=tuple(p for each in dose_figures(analysis, results, arms) for p in _one(*each)),
         first_ranks=drawn[:1] if alone(results) else (),
         more_ranks=drawn[1:] if alone(results) else drawn,
+        arm_ranks=_arm_ranks(report, results),
     )
 
 
@@ -109,12 +117,51 @@ def _ranks(report: ReportInput, results: Results) -> tuple[Picture, ...]:
     return tuple(found)
 
 
+def _arm_ranks(report: ReportInput, results: Results) -> tuple[Picture, ...]:
+    """Diagram of the arms by the first primary metric, one per model."""
+    found: list[Picture] = []
+    arms = voice(results).arms
+    for place, row in enumerate(row for row in omnibus_tables.primary_rows(results) if row["average_ranks"]):
+        named = Ranking(
+            row["model"],
+            "",
+            row["metric"],
+            attributions=tuple(arms[arm] for arm in row["arms"]),
+            average_ranks=tuple(row["average_ranks"]),
+            means=tuple(row["means"]),
+            n_blocks=row["n_blocks"],
+            n_runs=max(row["n_runs"]),
+            chi2=row["friedman_chi2"],
+            p_value=row["friedman_p"],
+            critical_difference=row["critical_difference"],
+            groups=tuple(tuple(arms[arm] for arm in group) for group in row["groups"]),
+            above_control={},
+        )
+        svg = figures.ranks(named, (), report.languages[0], of="arms")
+        found += _one(f"arm-ranks-{place}", svg, _arm_rank_caption(results, row))
+    return tuple(found)
+
+
+def _arm_rank_caption(results: Results, row: Mapping[str, Any]) -> Text:
+    return fill(
+        "fig.arm_ranks",
+        what=omnibus_tables.title(results, row),
+        runs=extent.runs([{"n_runs": n} for n in row["n_runs"]]),
+        blocks=omnibus_tables.blocks(row),
+        cd=numbers.fixed(row["critical_difference"], 2),
+        alpha=numbers.plain(results["alpha"]),
+        p=numbers.p_relation(row["friedman_p"], alpha=results["alpha"]),
+        w=numbers.fixed(row["kendall_w"]),
+    )
+
+
 def _rank_caption(results: Results, row: Ranking) -> Text:
     arm = "" if alone(results) else f", {voice(results).arms[row.arm]}"
     return fill(
         "fig.ranks",
         what=f"{results['metrics'][row.metric]['title']}, {row.model}{arm}",
         n=numbers.count(row.n_blocks),
+        runs=TERMS["runs.one"] if row.n_runs == 1 else fill("runs.count", n=row.n_runs),
         cd=numbers.fixed(row.critical_difference, 2),
         alpha=numbers.plain(results["alpha"]),
         p=numbers.p_relation(row.p_value, alpha=results["alpha"]),
@@ -147,15 +194,27 @@ def forest(report: ReportInput, results: Results, *, rows: int | None = None) ->
     shown = {finding.contrast_id for finding in findings}
     contrasts = [row for row in contrast_tables.of_family(results, "primary") if row["contrast_id"] in shown]
     svg = figures.forest(
-        findings,
+        [with_simultaneous(finding) for finding in findings],
         [row for row in analysis.seed_differences if row.contrast_id in shown],
         {row["contrast_id"]: _judged(row, report.languages[0]) for row in contrasts},
         voice(results).arms,
         analysis.design.metrics,
         report.languages[0],
     )
-    caption = fill("fig.forest", on=contrast_tables.on_what(results, contrasts), band=_band(results, contrasts))
-    return _one("forest", svg, caption)
+    caption = fill(
+        "fig.forest",
+        on=contrast_tables.on_what(results, contrasts),
+        runs=_extent(results, contrasts),
+        m=extent.tests(contrasts),
+        band=_band(results, contrasts),
+    )
+    return _one("forest", svg, caption + simultaneous_caption(contrasts))
+
+
+def _extent(results: Results, rows: Sequence[Mapping[str, Any]]) -> Text:
+    """Runs, and the images where the words on metric and attribution do not name them."""
+    what = contrast_tables.on_what(results, rows).en
+    return extent.runs(rows) if "images" in what else extent.of_contrasts(rows)
 
 
 def _judged(row: Mapping[str, Any], language: Language) -> Any:
@@ -216,15 +275,23 @@ def _curve_caption(curves: Sequence[CurveSummary], results: Results, model: str)
         runs=TERMS["runs.one"] if high == 1 else fill("runs.count", n=n),
         images=numbers.count(max((curve.n_images for curve in curves), default=0)),
         reference=next(arm["name"] for arm in results["arms"] if arm["reference"]),
+        question=TERMS["extent.models" if high < 2 else "extent.mixed" if low < 2 else "extent.recipe"],
     )
 
 
 def _secondary(report: ReportInput, results: Results) -> tuple[Picture, ...]:
     findings = _of_family(report.analysis.findings, "secondary")
-    svg = figures.secondary_forest(findings, report.analysis.design.metrics, voice(results).arms)
+    drawn = [with_simultaneous(finding) for finding in findings]
+    svg = figures.secondary_forest(drawn, report.analysis.design.metrics, voice(results).arms)
     n = sum(finding.ci_low is not None for finding in findings)
     missed = f"{n * results['alpha']:.0f}"
-    return _one("secondary", svg, fill("fig.secondary", n=numbers.count(n), missed=missed))
+    rows = [row for row in results["contrasts"] if row["family"] == "secondary" and row["estimate"] is not None]
+    if not rows:
+        return ()
+    about = {"question": extent.question(rows), "extent": extent.of_contrasts(rows)}
+    if at_once(rows):
+        return _one("secondary", svg, fill("fig.secondary.simultaneous", **about))
+    return _one("secondary", svg, fill("fig.secondary", n=numbers.count(n), missed=missed, **about))
 
 
 def _estimations(report: ReportInput, results: Results) -> tuple[Picture, ...]:
@@ -235,13 +302,14 @@ def _estimations(report: ReportInput, results: Results) -> tuple[Picture, ...]:
         images = [row for row in analysis.image_differences if row.contrast_id == finding.contrast_id]
         if not images:
             continue
-        svg = figures.estimation(finding, analysis, arms)
+        svg = figures.estimation(with_simultaneous(finding), analysis, arms)
         row = rows[finding.contrast_id]
         caption = fill(
             "fig.estimation",
             name=contrast_tables.name(results, row, voice(results), model=True),
-            images=numbers.count(len(images)),
-            band=_band(results, [row]),
+            extent=extent.of_contrast(row),
+            intervals=TERMS["fig.estimation.ci" if row["ci_low"] is not None else "fig.estimation.models"],
+            band=simultaneous_caption([row]) + _band(results, [row]),
         )
         found += _one(f"estimation-{place}", svg, caption)
     return tuple(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.report import names, numbers, ranks
+from study.report import extent, names, numbers, ranks
 from study.report.cells import OPEN, WIDEST, Results, Row, alone, evenly, metric_head
 from study.report.table import Cell, Group, Head, Line, Table, number, word_head
 from study.report.terms import TERMS, Text, fill, join, same
@@ -39,7 +39,12 @@ def _table(results: Results, arm: Row, metrics: Sequence[str], place: int) -> Ta
         heads.append(Head(_above_head(results, rows, yardsticks)))
     return Table(
         key=f"ranks-{arm['index'] + 1}-{place + 1}",
-        caption=fill("tab.ranks", arm=arm["name"]),
+        caption=fill(
+            "tab.ranks",
+            arm=arm["name"],
+            images=extent.images([{"n_images": row["n_blocks"]} for row in rows]),
+            runs=extent.runs(rows),
+        ),
         heads=tuple(heads),
         groups=tuple(groups),
         notes=tuple(_notes(results, rows, short=place > 0)),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from study.records import ReportInput
-from study.report import files, glyphs
+from study.report import design_files, files, glyphs
 from study.report.front import FITS, Fit, front
 from study.report.gallery import gallery
 from study.report.html import Content, content, render_page
@@ -90,7 +90,8 @@ def _write_data(whole: Content, out: Path) -> None:
         "metrics.csv": files.metrics_csv(results),
         "tables.tex": files.tables_tex(tables, results["languages"][0], study=results["study"]),
     }
-    for name, text in contents.items():
+    designs = {name: files.rows_csv(*table) for name, table in design_files.files(results).items()}
+    for name, text in {**contents, **designs}.items():
         (out / name).write_text(text, encoding="utf8", newline="\n")
 
 

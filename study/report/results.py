@@ -15,6 +15,7 @@ import numpy as np
 
 from study.records import (
     Analysis,
+    Components,
     Contrast,
     Design,
     Finding,
@@ -29,6 +30,7 @@ from study.records import (
 from study.registry import RUN_METRICS
 from study.report import names
 from study.report.checks import automatic_checks
+from study.report.design_files import members
 from study.report.notes import Notes
 from study.report.verdict import judge
 
@@ -64,16 +66,21 @@ def results(report: ReportInput, notes: Notes) -> Results:
         "above_centre": _above_centre(analysis),
         "runs": design.runs,
         "run_means": analysis.run_means,
-        "components": analysis.components,
+        "components": [_component(part) for part in analysis.components],
+        "omnibus": analysis.omnibus,
+        "run_agreement": analysis.agreement,
+        "reliability": analysis.reliability,
         "rankings": [{**asdict(row), "best": _best(row)} for row in analysis.rankings],
         "outranked": _outranked(analysis),
         "cross": analysis.cross,
+        **members(analysis),
         "checks": automatic_checks(report),
         "gallery": [_gallery_row(row) for row in report.gallery],
         "method_gallery": [_method_row(row) for row in report.methods],
         "notes": analysis.notes,
         "warnings": facts.warnings,
         "datasets": facts.datasets,
+        "tables": facts.tables,
         "settings": facts.protocol,
         "provenance": facts.provenance,
     }
@@ -234,6 +241,14 @@ def _contrast(finding: Finding, analysis: Analysis) -> Mapping[str, Any]:
 
 def _mean(mean: Mean, design: Design) -> Mapping[str, Any]:
     return {**asdict(mean), "n_runs_planned": sum(r.arm == mean.arm and r.model == mean.model for r in design.runs)}
+
+
+def _component(part: Components) -> Mapping[str, Any]:
+    """Variance components and their roots, in units of the metric."""
+    names = ("run", "arm_by_image", "residual", "image")
+    found = {name: getattr(part, name) for name in names}
+    roots = {name: None if value is None else math.sqrt(value) for name, value in found.items()}
+    return {**asdict(part), "sd": roots}
 
 
 def _above_centre(analysis: Analysis) -> list[Mapping[str, Any]]:

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 SENTENCES: Mapping[str, tuple[str, str]] = {
     # results (page 1)
     "result": (
-        "{model}: {metric} {control} → {treatment}, Δ = {estimate} (95% CI {interval}; {p_name} {p}).",
-        "{model}: {metric} {control} → {treatment}, 차이 {estimate} (95% 신뢰구간 {interval}, {p_name} {p}).",
+        "{model}: {metric} {control} → {treatment}, Δ = {estimate} (95% CI {interval}; {p_name} {p}{m}; retraining and "
+        "new images; {extent}).",
+        "{model}: {metric} {control} → {treatment}, 차이 {estimate} (95% 신뢰구간 {interval}, {p_name} {p}{m}; "
+        "재학습과 새 영상; {extent}).",
     ),
     "result.models": (
-        "{model}: {metric} {control} → {treatment}, Δ = {estimate} (95% CI for these models {interval}; {p_name} {p}).",
-        "{model}: {metric} {control} → {treatment}, 차이 {estimate} (이 모델들의 95% 신뢰구간 {interval}, {p_name} {p}).",
+        "{model}: {metric} {control} → {treatment}, Δ = {estimate} (95% CI for these models {interval}; {p_name} {p}{m}; "
+        "new images; {extent}).",
+        "{model}: {metric} {control} → {treatment}, 차이 {estimate} (이 모델들의 95% 신뢰구간 {interval}, {p_name} {p}{m}; "
+        "새 영상; {extent}).",
     ),
     "result.none": ("{model}: {reason}", "{model}: {reason}"),
     "remark.both": (
@@ -66,6 +70,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "more.list": ("{n} more: see section 9.", "{n}건 더 있음: 9절 참조."),
     "more.tables": ("{n} more tables: see report.html.", "표 {n}개 더 있음: report.html 참조."),
+    "more.omnibus": (
+        "All arms compared at once (context, never a gate): see report.html.",
+        "모든 비교군의 동시 비교 (맥락용, 관문 아님): report.html 참조.",
+    ),
     "more.file": ("{n} more rows: see {file}.", "{n}행 더 있음: {file} 참조."),
     "more.figures": ("{n} more figures: see report.html.", "그림 {n}개 더 있음: report.html 참조."),
     "more.thumbnails": (
@@ -154,6 +162,20 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "check.few.ok": ("retraining is judged from {n} runs or more", "실행 {n}회 이상으로 재학습을 판단"),
     "check.few.part": ("few runs: wide intervals for retraining", "실행이 적어 재학습 신뢰구간이 넓음"),
     "check.few.no": ("one run: nothing can be said about retraining", "실행 1회: 재학습에 대해 알 수 없음"),
+    "check.finds": ("Smallest difference found in 4 of 5 repetitions", "반복 5회 중 4회에서 찾는 최소 차이"),
+    "check.finds.result": ("{value} ({metric}, {model})", "{value} ({metric}, {model})"),
+    "check.finds.meaning": (
+        "retraining and new images, {n_runs} runs per arm, {images}, level {alpha} before adjustment (m = {m}); {tail}",
+        "재학습과 새 이미지, 비교군당 실행 {n_runs}회, {images}, 보정 전 수준 {alpha} (m = {m}); {tail}",
+    ),
+    "check.finds.images": ("{n} images", "이미지 {n}장"),
+    "check.finds.patients": ("{n} images of {g} patients", "환자 {g}명의 이미지 {n}장"),
+    "check.finds.fine": ("the margin is {margin}", "한계: {margin}"),
+    "check.finds.wide": (
+        "above the margin, {margin}: an inconclusive contrast says little",
+        "한계({margin}) 초과: 결론을 유보한 비교로 알 수 있는 것이 적음",
+    ),
+    "check.finds.none": ("no margin is declared", "한계 미선언"),
     "check.diverged": ("Runs that diverged", "발산한 실행"),
     "check.diverged.ok": ("no loss left the finite numbers", "손실값이 모두 유한함"),
     "check.diverged.part": (

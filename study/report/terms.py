@@ -1,7 +1,7 @@
 """Every word of the report in both languages: `TERMS[key]` is a `Text(en, ko)`.
 
 The rows stand in `words` (headings, heads of tables, verdicts), `captions`, `sentences` (what may
-be said), `method_words` (methods compared) and the three of `glossary` (definitions). Templates and code hold keys only. Korean
+be said), `method_words` (methods compared), `reliability_words` and the three of `glossary` (definitions). Templates and code hold keys only. Korean
 particles depend on the last sound before them, so none follows a `{variable}`.
 """
 
@@ -12,10 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from study.report.captions import CAPTIONS
+from study.report.compare_words import COMPARE_WORDS
+from study.report.design_words import DESIGN_WORDS
+from study.report.effect_words import EFFECT_WORDS
 from study.report.glossary import DEFINITIONS
 from study.report.glossary_attributions import ATTRIBUTION_DEFINITIONS
 from study.report.glossary_metrics import METRIC_DEFINITIONS
 from study.report.method_words import METHOD_WORDS
+from study.report.outside_words import OUTSIDE_WORDS
+from study.report.reliability_words import RELIABILITY_WORDS
 from study.report.sentences import SENTENCES
 from study.report.words import WORDS
 
@@ -49,7 +54,18 @@ def _merged(*tables: Mapping[str, tuple[str, str]]) -> dict[str, Text]:
 
 
 TERMS: Mapping[str, Text] = _merged(
-    WORDS, SENTENCES, CAPTIONS, METHOD_WORDS, DEFINITIONS, METRIC_DEFINITIONS, ATTRIBUTION_DEFINITIONS
+    WORDS,
+    SENTENCES,
+    CAPTIONS,
+    METHOD_WORDS,
+    EFFECT_WORDS,
+    DESIGN_WORDS,
+    RELIABILITY_WORDS,
+    OUTSIDE_WORDS,
+    COMPARE_WORDS,
+    DEFINITIONS,
+    METRIC_DEFINITIONS,
+    ATTRIBUTION_DEFINITIONS,
 )
 
 

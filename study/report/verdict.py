@@ -69,7 +69,14 @@ class Verdict:
 
 
 def basis(finding: Finding) -> Basis:
-    """Which of the finding's questions a verdict can rest on: the recipe, else these models."""
+    """Which of the finding's questions a verdict can rest on: the recipe, else these models.
+
+    With simultaneous intervals both p and limits come from the largest difference of the family.
+    """
+    if finding.ci_simultaneous_low is not None and finding.ci_simultaneous_high is not None:
+        recipe = finding.ci_low is not None
+        limits = finding.ci_simultaneous_low, finding.ci_simultaneous_high
+        return Basis(finding.p_adjusted, *limits, finding.p_tost if recipe else None, not recipe)
     if finding.ci_low is not None and finding.ci_high is not None:
         return Basis(finding.p_adjusted, finding.ci_low, finding.ci_high, finding.p_tost, False)
     return Basis(finding.p_adjusted, finding.ci_models_low, finding.ci_models_high, None, True)

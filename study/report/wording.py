@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from study.report import numbers
+from study.report import extent, numbers
 from study.report.terms import TERMS, Language, Text, fill, join, same
 
 Row = Mapping[str, Any]
@@ -93,7 +93,9 @@ def interval(low: float | None, high: float | None, unit: numbers.Unit, margin: 
 
 
 def main_interval(row: Row) -> tuple[float | None, float | None]:
-    """The 95% interval that the verdict rests on: the recipe's, else that of these models."""
+    """The 95% interval that the verdict rests on: the simultaneous one, else the recipe's, else that of these models."""
+    if row.get("ci_simultaneous_low") is not None:
+        return row["ci_simultaneous_low"], row["ci_simultaneous_high"]
     if row["ci_low"] is None:
         return row["ci_models_low"], row["ci_models_high"]
     return row["ci_low"], row["ci_high"]
@@ -103,7 +105,15 @@ def adjustment(name: str | None, kind: str = "adjustment") -> Text:
     """`Holm p` (kind `adjustment`) or `Holm` (kind `adjusted`)."""
     if not name:
         return TERMS[f"{kind}.none"]
-    known = {"holm": "holm", "bh": "bh", "fdr_bh": "bh", "benjamini_hochberg": "bh", "benjamini-hochberg": "bh"}
+    known = {
+        "by": "by",
+        "max_t": "max_t",
+        "holm": "holm",
+        "bh": "bh",
+        "fdr_bh": "bh",
+        "benjamini_hochberg": "bh",
+        "benjamini-hochberg": "bh",
+    }
     return fill(f"{kind}.{known.get(name.lower(), 'other')}", name=name)
 
 
@@ -126,9 +136,12 @@ def result(row: Row, names: Voice) -> Text:
         control=numbers.level(row["mean_control"], metric["unit"]),
         treatment=numbers.level(row["mean_treatment"], metric["unit"]),
         estimate=numbers.difference(row["estimate"], metric["unit"]),
-        interval=interval(low, high, metric["unit"], row["margin"]),
+        interval=interval(low, high, metric["unit"], row["margin"])
+        + (TERMS["interval.simultaneous"] if row.get("ci_simultaneous_low") is not None else same("")),
         p_name=adjustment(row["adjustment"]),
         p=numbers.p_relation(row["p_adjusted"], alpha=names.alpha),
+        m=same(", ") + fill("m.tests", m=row["m"]) if row["m"] else same(""),
+        extent=extent.of_contrast(row),
     )
     return join([sentence, *remarks(row, names)])
 

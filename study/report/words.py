@@ -204,5 +204,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "family.exploratory": ("exploratory", "탐색적"),
     "stage.mae": ("MAE", "MAE"),
     "stage.rotation": ("rotation", "회전 예측"),
+    "stage.jigsaw": ("jigsaw", "직소 퍼즐"),
+    "stage.exemplar": ("exemplar", "예시 구별"),
+    "stage.supervised": ("supervised", "지도 사전학습"),
+    "stage.weights": ("weights", "주어진 가중치"),
     "stage.finetune": ("fine-tuning", "미세조정"),
+    "stage.linear_probe": ("linear probe", "선형 분류기"),
 }

@@ -10,16 +10,18 @@ companions that hold one axis fixed and by one set of resampling weights shared 
 numbers. No p-value over pooled rows exists anywhere in this package.
 
 Beside the contrasts of arms, `rankings` says which attribution method each metric prefers within an arm, and `cross`
-how an arm's maps do on the models of others.
+how an arm's maps do on the models of others. `omnibus_arms` compares all arms at once, `agreement` says how alike runs
+explain, and `reliability` whether a metric can carry a conclusion.
 
 The mathematics (`primary companions bootstrap effect_sizes multiplicity equivalence auc classification components
-omnibus factorial planning`) is pure functions over arrays; `cells` and `missing` turn the table
-into arrays without holes; `comparison resampling notes means summaries rankings cross` fill records; `analyse` carries
-it all on.
+omnibus factorial planning pooled simultaneous`) is pure functions over arrays; `cells` and `missing` turn the table
+into arrays without holes; `drafts comparison run_contrasts effects resampling resampled_effects undefined families notes
+means summaries rankings cross omnibus_arms agreement reliability` fill records; `analyse` carries it all on.
 """
 
+from study.statistics.agreement import AGREEMENT_COLUMNS
 from study.statistics.analyse import analyse
 from study.statistics.curves import CurveTable
-from study.statistics.findings_io import read_findings, write_findings
+from study.statistics.findings_io import PAIRS, read_findings, write_findings
 
-__all__ = ["CurveTable", "analyse", "read_findings", "write_findings"]
+__all__ = ["AGREEMENT_COLUMNS", "PAIRS", "CurveTable", "analyse", "read_findings", "write_findings"]

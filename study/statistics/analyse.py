@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from study.errors import StudyError
 from study.records import Analysis, Design, Finding
+from study.statistics.agreement import agreements
 from study.statistics.cells import gather
-from study.statistics.comparison import Draft, draft
+from study.statistics.comparison import Draft
 from study.statistics.cross import cross_means
 from study.statistics.curves import CurveTable, summarise
+from study.statistics.dose_response import dose_responses
+from study.statistics.drafts import draft
+from study.statistics.families import settle
 from study.statistics.means import figures_of, means, run_means
-from study.statistics.multiplicity import adjust
 from study.statistics.notes import annotate, sentences
+from study.statistics.omnibus_arms import omnibus
 from study.statistics.rankings import rankings
+from study.statistics.reliability import reliability
 from study.statistics.resampling import resample
 from study.statistics.sentences import note
+from study.statistics.spreads import spreads
 from study.statistics.summaries import components, image_differences, seed_differences
+from study.statistics.two_by_two import factorial_effects
+from study.statistics.undefined import with_rules
 
 
 def analyse(
@@ -29,6 +35,7 @@ def analyse(
     *,
     run_scores: pd.DataFrame | None = None,
     cross: pd.DataFrame | None = None,
+    agreement: pd.DataFrame | None = None,
 ) -> Analysis:
     """Every contrast of the design with every question it can answer, and what tables and pictures need.
 
@@ -44,6 +51,8 @@ def analyse(
             metric, value`; NaN = undefined. They get means, no contrasts.
         cross: maps of a run scored on models of other arms, one row per evaluator and image: `run_id, arm, model,
             seed, attribution, evaluator, image_id, cluster, metric, value`; NaN = undefined.
+        agreement: rank correlation of the maps of every two runs, one row per pair and image: `model, arm_a, arm_b,
+            attribution, run_a, run_b, image_id, cluster, value`; NaN = undefined.
 
     Returns:
         A design with one arm has no contrasts and so no findings; its rankings say which attribution method each
@@ -63,59 +72,36 @@ def analyse(
             f"contrast {unknown[0].contrast_id}: metric {unknown[0].metric!r} is not described by the design; "
             f"known: {', '.join(sorted(design.metrics))}"
         )
-    cells = gather(design, scores, predictions)
-    drafts = [draft(design, contrast, cells) for contrast in design.contrasts]
-    resample(design, drafts, cells)
+    cells = with_rules(design, gather(design, scores, predictions))
     parts, figures = components(design, cells), figures_of(design, cells, run_scores)
-    alphas = {(part.model, part.attribution, part.metric): part.alpha for part in parts}
+    drafts = [draft(design, contrast, cells, figures) for contrast in design.contrasts]
+    resample(design, drafts, cells)
+    ranked = rankings(design, cells)
     for made in drafts:
-        annotate(made, design, cells, alphas)
+        annotate(made, design, cells, ranked)
+    settle(design, drafts)
+    findings = tuple(_finding(made) for made in drafts)
+    doses, dose_levels = dose_responses(design, cells, figures)
     return Analysis(
         design=design,
-        findings=_findings(drafts),
+        findings=findings,
         means=means(design, cells, figures),
         run_means=run_means(design, cells, figures),
         components=parts,
         image_differences=image_differences(drafts, cells),
         seed_differences=seed_differences(drafts, cells),
         curves=summarise(design, curves, cells) if curves else (),
-        rankings=rankings(design, cells),
+        rankings=ranked,
         cross=cross_means(design, cross),
+        spreads=spreads(design, cells, figures),
+        factorial=factorial_effects(design, cells, figures, findings),
+        doses=doses,
+        dose_levels=dose_levels,
         notes=_study_notes(design),
+        omnibus=omnibus(design, cells),
+        agreement=agreements(design, agreement),
+        reliability=reliability(design, cells, ranked, parts),
     )
-
-
-def _findings(drafts: Sequence[Draft]) -> tuple[Finding, ...]:
-    families: dict[str, list[Draft]] = {}
-    for made in drafts:
-        families.setdefault(_family(made), []).append(made)
-    for name, members in families.items():
-        _adjust(members, name)
-    return tuple(_finding(made) for made in drafts)
-
-
-def _family(made: Draft) -> str:
-    """Primary contrasts are one family; secondary ones one family per question."""
-    contrast = made.contrast
-    return f"secondary {contrast.question}" if contrast.family == "secondary" else contrast.family
-
-
-def _adjust(members: Sequence[Draft], family: str) -> None:
-    if family == "exploratory":
-        for made in members:
-            made.fields |= {"m": 0}
-        return
-    method = "holm" if family == "primary" else "bh"
-    adjusted = adjust([_tested(made) for made in members], method)
-    for made, p in zip(members, adjusted, strict=True):
-        made.fields |= {"m": len(members), "p_adjusted": p, "adjustment": method}
-
-
-def _tested(made: Draft) -> float | None:
-    """The p that a family adjusts: of the recipe, or of these models where there is one run per arm."""
-    name = "p_models" if made.status == "insufficient_runs" else "p_value"
-    p: float | None = made.fields.get(name)
-    return p
 
 
 def _finding(made: Draft) -> Finding:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from study.rng import numpy_generator
-from study.statistics.floats import Floats
+from study.statistics.floats import Floats, Integers
 
 CHUNK = 500
 """Replicates weighted at a time: bounds memory, and each chunk has a generator of its own."""
@@ -33,13 +33,32 @@ class Interval(NamedTuple):
     high: float
 
 
-def image_weights(n_units: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """Chunks [<= 500, G] of multinomial(G, 1/G) counts over units, the same on every call."""
+def image_weights(n_units: int, resamples: int, seed: int, strata: Integers | None = None) -> Iterator[Floats]:
+    """Chunks [<= 500, G] of multinomial(G, 1/G) counts over units, the same on every call.
+
+    Args:
+        n_units: G, images or patients.
+        resamples: B, rows of all chunks together.
+        seed: the protocol's resampling seed.
+        strata: [G] codes; each stratum is drawn from by itself, as often as it has units. None: one stratum.
+    """
     for start in range(0, resamples, CHUNK):
         size = min(CHUNK, resamples - start)
-        drawn = numpy_generator("bootstrap", seed, "images", start).integers(0, n_units, size=(size, n_units))
+        generator = numpy_generator("bootstrap", seed, "images", start)
+        if strata is None:
+            drawn = generator.integers(0, n_units, size=(size, n_units))
+        else:
+            drawn = _within(generator, strata, size)
         drawn += np.arange(size)[:, None] * n_units
         yield np.bincount(drawn.ravel(), minlength=size * n_units).reshape(size, n_units).astype(np.float64)
+
+
+def _within(generator: np.random.Generator, strata: Integers, size: int) -> Integers:
+    """[size, G] units drawn with replacement from the stratum of each place."""
+    order = np.argsort(strata, kind="stable")
+    _, first, count = np.unique(strata[order], return_index=True, return_counts=True)
+    places = generator.integers(0, np.repeat(count, count), size=(size, len(strata)))
+    return np.asarray(order[np.repeat(first, count) + places])
 
 
 def run_weights(name: str, n_runs: int, resamples: int, seed: int) -> Floats:
@@ -77,8 +96,8 @@ class Resampler:
     Equal columns are kept once, so that a control arm costs its products once for all contrasts.
     """
 
-    def __init__(self, n_units: int, resamples: int, seed: int) -> None:
-        self.n_units, self.resamples, self.seed = n_units, resamples, seed
+    def __init__(self, n_units: int, resamples: int, seed: int, strata: Integers | None = None) -> None:
+        self.n_units, self.resamples, self.seed, self.strata = n_units, resamples, seed, strata
         self._columns: dict[bytes, int] = {}
         self._stored: list[Floats] = []
         self._products: Floats | None = None
@@ -96,7 +115,8 @@ class Resampler:
         """[B, len(columns)] weights @ column for the columns with these numbers."""
         if self._products is None:
             matrix = np.stack(self._stored, axis=1)
-            chunks = [weights @ matrix for weights in image_weights(self.n_units, self.resamples, self.seed)]
+            drawn = image_weights(self.n_units, self.resamples, self.seed, self.strata)
+            chunks = [weights @ matrix for weights in drawn]
             self._products = np.concatenate(chunks)
         return self._products[:, columns]
 
@@ -134,10 +154,15 @@ def acceleration(without: Floats) -> float:
 
 
 def bca(replicates: Floats, estimate: float, accelerated: float, alpha: float = 0.05) -> Bca:
-    """Efron's BCa limits; replicates equal to the estimate count half in the bias correction."""
+    """Efron's BCa limits; replicates equal to the estimate count half in the bias correction.
+
+    NaN where all replicates lie on one side of the estimate.
+    """
     noise = 1e-12 * max(abs(estimate), float(np.abs(replicates).max(initial=0.0)))
     ties = np.abs(replicates - estimate) <= noise
     z0 = float(stats.norm.ppf(((replicates < estimate) & ~ties).mean() + ties.mean() / 2))
+    if not np.isfinite(z0):
+        return Bca(np.nan, np.nan, z0, np.nan, np.nan)
     levels = []
     for z in stats.norm.ppf([alpha / 2, 1 - alpha / 2]):
         levels.append(float(stats.norm.cdf(z0 + (z0 + z) / (1 - accelerated * (z0 + z)))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,12 +45,16 @@ class Block:
         images: [n] indices into `Images` of the images listed.
         values: [R, n] NaN = undefined.
         version: of the metric.
+        replaced: [R] undefined values of each run that count as the metric's worst; empty where none may.
+        listed: fewest and most images that a run lists, where only those in common are kept.
     """
 
     runs: tuple[RunStatus, ...]
     images: Integers
     values: Floats
     version: int
+    replaced: tuple[int, ...] = ()
+    listed: tuple[int, int] | None = None
 
     def rows(self, arm: str) -> Integers:
         """Rows of one arm."""
@@ -82,11 +87,14 @@ class Cells:
 def gather(design: Design, scores: pd.DataFrame, predictions: pd.DataFrame | None) -> Cells:
     """Arrays out of the tables; diverged and unknown runs are left out.
 
+    Columns of names may be categories, which is what tables of many rows should have: their rows are then handled
+    as small numbers and no text is touched.
+
     Raises:
         StudyError: a cell occurs twice, an image has two clusters, or the arms list different images.
     """
     counted = {run.run_id: run for run in design.runs if run.state == "done" and not run.diverged}
-    scores = scores[scores["run_id"].isin(counted)] if len(scores) else scores
+    scores = _kept(scores, counted)
     if predictions is not None and len(predictions):
         kept = predictions["run_id"].isin(counted) & (predictions["label"] >= 0)
         if "split" in predictions:
@@ -95,69 +103,150 @@ def gather(design: Design, scores: pd.DataFrame, predictions: pd.DataFrame | Non
     images = _images(scores, predictions)
     order = {run_id: (design.arms.index(run.arm), run.seed) for run_id, run in counted.items()}
     ranked = sorted(counted.values(), key=lambda run: order[run.run_id])
-    blocks = _blocks(scores, images, ranked) if len(scores) else {}
-    probabilities = {} if predictions is None or not len(predictions) else _probabilities(predictions, images, ranked)
+    common = design.rules.images == "common"
+    blocks = _blocks(scores, images, ranked, common=common) if len(scores) else {}
+    probabilities: Mapping[str, Predictions] = {}
+    if predictions is not None and len(predictions):
+        probabilities = _probabilities(predictions, images, ranked, common=common)
     return Cells(images, blocks, probabilities)
 
 
+def _kept(scores: pd.DataFrame, counted: Mapping[str, RunStatus]) -> pd.DataFrame:
+    """Rows of these runs; the very table where that is all of them."""
+    if not len(scores):
+        return scores
+    codes, names = coded(scores["run_id"])
+    known = np.array([name in counted for name in names], dtype=bool)
+    return scores if known.all() else scores[known[codes]]
+
+
+def coded(column: pd.Series) -> tuple[NDArray[np.signedinteger[Any]], tuple[str, ...]]:
+    """Place of each row's name, -1 for none, and the names; not all of them need to occur."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return np.asarray(column.cat.codes), tuple(map(str, column.cat.categories))
+    codes, names = pd.factorize(column)
+    spoken = tuple(map(str, names))
+    if len(set(spoken)) == len(spoken):
+        return codes, spoken
+    distinct = {name: place for place, name in enumerate(dict.fromkeys(spoken))}
+    places = np.array([*(distinct[name] for name in spoken), -1], dtype=np.int64)
+    return places[codes], tuple(distinct)
+
+
+def first_rows(codes: NDArray[np.signedinteger[Any]], size: int) -> Integers:
+    """[size] the first row of each code, the number of rows where a code does not occur."""
+    first = np.full(size, len(codes), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1, dtype=np.int64)  # of equal places the last is assigned
+    return first
+
+
 def _images(scores: pd.DataFrame, predictions: pd.DataFrame | None) -> Images:
-    tables = [table[["image_id", "cluster"]] for table in (scores, predictions) if table is not None and len(table)]
-    if not tables:
-        return Images((), np.zeros(0, dtype=np.int64))
-    pairs = pd.concat([table.drop_duplicates() for table in tables])
-    pairs["cluster"] = pairs["cluster"].where(pairs["cluster"].notna(), pairs["image_id"])
-    pairs = pairs.astype(str).drop_duplicates()
-    twice = pairs[pairs["image_id"].duplicated()]
-    if len(twice):
-        raise StudyError(f"scores: image {twice['image_id'].iloc[0]!r} has more than one cluster; each has exactly one")
-    codes = pd.factorize(pairs["cluster"])[0]
-    return Images(tuple(pairs["image_id"]), codes.astype(np.int64))
+    """Images in the order of first appearance, those of the scores first."""
+    found: dict[str, str] = {}
+    for table in (scores, predictions):
+        if table is not None and len(table):
+            for image, cluster in _clusters(table):
+                if found.setdefault(image, cluster) != cluster:
+                    raise StudyError(f"scores: image {image!r} has more than one cluster; each has exactly one")
+    # Numbered by name, so that resampled sets do not depend on the order of the table's rows.
+    codes = pd.factorize(np.array(list(found.values()), dtype=object), sort=True)[0] if found else np.zeros(0)
+    return Images(tuple(found), codes.astype(np.int64))
 
 
-def _blocks(scores: pd.DataFrame, images: Images, ranked: list[RunStatus]) -> dict[Key, Block]:
+def _clusters(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """(image, cluster) of each image of a table; the image itself where no cluster is known."""
+    codes, names = coded(table["image_id"])
+    cluster, clusters = coded(table["cluster"])
+    first = first_rows(codes, len(names))
+    rows = np.sort(first[first < len(codes)])
+    own = cluster[first[codes]] if len(rows) else cluster
+    odd = np.flatnonzero(own != cluster)
+    if len(odd):
+        image = names[codes[odd[0]]]
+        raise StudyError(f"scores: image {image!r} has more than one cluster; each has exactly one")
+    return [
+        (names[codes[row]], clusters[cluster[row]] if cluster[row] >= 0 else names[codes[row]]) for row in rows.tolist()
+    ]
+
+
+def _blocks(scores: pd.DataFrame, images: Images, ranked: list[RunStatus], *, common: bool) -> dict[Key, Block]:
     place = {run.run_id: row for row, run in enumerate(ranked)}
-    rows = _codes(scores["run_id"], place)
-    columns = _codes(scores["image_id"].astype(str), {image: i for i, image in enumerate(images.ids)})
-    names = [scores["model"], scores["attribution"].fillna(""), scores["metric"]]
-    group, keys = pd.MultiIndex.from_arrays(names).factorize()
+    group, keys, first = _groups(scores)
     shape = (len(keys), len(ranked), len(images.ids))
-    flat = (group.astype(np.int64) * shape[1] + rows) * shape[2] + columns
-    present = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+    cell = group.astype(np.int64)
+    cell *= shape[1]
+    cell += _codes(scores["run_id"], place)
+    cell *= shape[2]
+    cell += _codes(scores["image_id"], {image: i for i, image in enumerate(images.ids)})
+    present = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
     if (present > 1).any():
         _refuse_duplicate(present, list(keys), ranked, images)
     values = np.full(shape, np.nan)
-    values.ravel()[flat] = scores["value"].to_numpy(dtype=np.float64)
+    values.ravel()[cell] = scores["value"].to_numpy(dtype=np.float64)
     values[np.isinf(values)] = np.nan
-    version = np.zeros(len(keys), dtype=np.int64)
-    version[group] = scores["metric_version"].to_numpy(dtype=np.int64)
+    version = scores["metric_version"].to_numpy()[first].astype(np.int64)
     return {
-        (str(key[0]), str(key[1]), str(key[2])): _block(
-            key, present[k] > 0, values[k], ranked=ranked, version=int(version[k])
-        )
+        key: _block(key, present[k] > 0, values[k], ranked=ranked, version=int(version[k]), common=common)
         for k, key in enumerate(keys)
     }
 
 
-def _codes(column: pd.Series, place: Mapping[str, int]) -> Integers:
-    codes, names = pd.factorize(column)
-    return np.array([place[str(name)] for name in names], dtype=np.int64)[codes]
+def _groups(scores: pd.DataFrame) -> tuple[NDArray[np.signedinteger[Any]], list[Key], Integers]:
+    """Code of each row's (model, attribution, metric), these, and the first row of each."""
+    columns = [coded(scores[name]) for name in ("model", "attribution", "metric")]
+    columns[1] = columns[1][0], (*columns[1][1], "")  # the place -1 of an absent attribution is the last name's
+    sizes = [len(names) for _, names in columns]
+    joint: Any = np.zeros(len(scores), dtype=np.int32)
+    for (codes, _), size in zip(columns, sizes, strict=True):
+        joint *= np.int32(size)
+        joint += np.where(codes < 0, size - 1, codes) if (codes < 0).any() else codes
+    first = first_rows(joint, int(np.prod(sizes)))
+    occurring = np.flatnonzero(first < len(scores))
+    occurring = occurring[np.argsort(first[occurring])]
+    place = np.zeros(len(first), dtype=np.int32)
+    place[occurring] = np.arange(len(occurring))
+    at = zip(*np.unravel_index(occurring, sizes), strict=True)
+    keys = [(columns[0][1][m], columns[1][1][a], columns[2][1][k]) for m, a, k in at]
+    return place[joint], keys, first[occurring]
+
+
+def _codes(column: pd.Series, place: Mapping[str, int]) -> NDArray[np.integer[Any]]:
+    """The place of each row's name; every name that occurs has one."""
+    codes, names = coded(column)
+    return np.asarray(np.array([place.get(name, -1) for name in names], dtype=np.int32)[codes])
 
 
 def _block(
-    key: tuple[str, ...], present: NDArray[np.bool_], values: Floats, *, ranked: list[RunStatus], version: int
+    key: tuple[str, ...],
+    present: NDArray[np.bool_],
+    values: Floats,
+    *,
+    ranked: list[RunStatus],
+    version: int,
+    common: bool,
 ) -> Block:
-    """One block, with the rows and columns that occur; every run must list the same images."""
+    """One block, with the rows and columns that occur; every run must list the same images, or those in common stay."""
     rows = np.flatnonzero(present.any(axis=1))
     listed = present[rows]
-    if not (listed == listed[0]).all():
+    differ = not (listed == listed[0]).all()
+    if differ and not common:
         odd = int(rows[np.flatnonzero((listed != listed[0]).any(axis=1))[0]])
         raise StudyError(
             f"scores of {' / '.join(filter(None, key))}: runs list different images: {ranked[int(rows[0])].run_id} has "
             f"{int(listed[0].sum())}, {ranked[odd].run_id} has {int(present[odd].sum())}, "
-            f"{int((listed[0] & present[odd]).sum())} in common; measure the same test images in every run"
+            f"{int((listed[0] & present[odd]).sum())} in common; measure the same test images in every run, "
+            "or set analysis.images to common"
         )
-    images = np.flatnonzero(listed[0])
-    return Block(tuple(ranked[int(row)] for row in rows), images, values[np.ix_(rows, images)], version)
+    images = np.flatnonzero(listed.all(axis=0))
+    counts = listed.sum(axis=1)
+    whole = len(rows) == len(values) and len(images) == values.shape[1]
+    return Block(
+        tuple(ranked[int(row)] for row in rows),
+        images,
+        values if whole else values[np.ix_(rows, images)],
+        version,
+        listed=(int(counts.min()), int(counts.max())) if differ else None,
+    )
 
 
 def _refuse_duplicate(present: Integers, keys: list[tuple[str, ...]], ranked: list[RunStatus], images: Images) -> None:
@@ -168,23 +257,30 @@ def _refuse_duplicate(present: Integers, keys: list[tuple[str, ...]], ranked: li
     )
 
 
-def _probabilities(table: pd.DataFrame, images: Images, ranked: list[RunStatus]) -> dict[str, Predictions]:
+def _probabilities(
+    table: pd.DataFrame, images: Images, ranked: list[RunStatus], *, common: bool
+) -> dict[str, Predictions]:
     names = sorted((name for name in table.columns if name.startswith("p_")), key=lambda name: int(name[2:]))
-    table = table.assign(image_id=table["image_id"].astype(str))
+    table = table.assign(image_id=table["image_id"].astype(str), run_id=table["run_id"].astype(str))
     if table.duplicated(["run_id", "image_id"]).any():
         again = table[table.duplicated(["run_id", "image_id"])].iloc[0]
         raise StudyError(f"predictions: run {again['run_id']} has image {again['image_id']} more than once")
     place = {image: i for i, image in enumerate(images.ids)}
     found: dict[str, Predictions] = {}
-    for model, part in table.groupby("model", sort=False):
+    for model, part in table.groupby("model", sort=False, observed=True):
         groups = {str(run_id): group for run_id, group in part.groupby("run_id", sort=False)}
         runs = tuple(run for run in ranked if run.run_id in groups)
-        columns = {run_id: _codes(group["image_id"], place) for run_id, group in groups.items()}
+        columns = {run_id: _codes(group["image_id"], place).astype(np.int64) for run_id, group in groups.items()}
         listed = np.sort(columns[runs[0].run_id])
         for run in runs:
-            if not np.array_equal(np.sort(columns[run.run_id]), listed):
-                raise StudyError(f"predictions: {run.run_id} and {runs[0].run_id} list different images")
-        ordered = [groups[run.run_id].iloc[np.argsort(columns[run.run_id])] for run in runs]
+            if not common and not np.array_equal(np.sort(columns[run.run_id]), listed):
+                raise StudyError(
+                    f"predictions: {run.run_id} and {runs[0].run_id} list different images; predict the same test "
+                    "images in every run, or set analysis.images to common"
+                )
+            listed = np.intersect1d(listed, columns[run.run_id])
+        order = {run_id: np.argsort(codes)[np.isin(np.sort(codes), listed)] for run_id, codes in columns.items()}
+        ordered = [groups[run.run_id].iloc[order[run.run_id]] for run in runs]
         used = [name for name in names if not part[name].isna().all()]
         probabilities = np.stack([group[used].to_numpy(dtype=np.float64) for group in ordered])
         found[str(model)] = Predictions(runs, listed, ordered[0]["label"].to_numpy(dtype=np.int64), probabilities)

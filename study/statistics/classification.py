@@ -75,10 +75,7 @@ def ece(probabilities: Floats, labels: Integers, clusters: Integers | None = Non
     n_clusters = int(codes.max(initial=-1)) + 1
     if n_images == 0:
         return ArmFigures(np.full(n_runs, np.nan), np.zeros((n_runs, 0)))
-    confidence = probabilities.max(axis=2)
-    gap = correct(probabilities, labels) - confidence
-    edges = np.linspace(0, 1, bins + 1)
-    at = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    gap, at, bins = binned_gaps(probabilities, labels, bins=bins)
     place = (np.arange(n_runs)[:, None] * n_clusters + codes) * bins + at
     totals = np.bincount(place.ravel(), weights=gap.ravel(), minlength=n_runs * n_clusters * bins)
     by_cluster = totals.reshape(n_runs, n_clusters, bins)
@@ -89,6 +86,20 @@ def ece(probabilities: Floats, labels: Integers, clusters: Integers | None = Non
     left = n_images - np.bincount(codes)
     without = np.abs(by_bin[:, None] - by_cluster).sum(axis=2) / left
     return by_jackknife(lambda g: without[:, g], figures, n_clusters)
+
+
+def binned_gaps(probabilities: Floats, labels: Integers, *, bins: int = N_BINS) -> tuple[Floats, Integers, int]:
+    """[S, n] right (1) or not (0) minus confidence, the bin of each, and how many bins there are.
+
+    Args:
+        probabilities: [S, n, K], each row sums to one.
+        labels: [n] class index.
+        bins: of equal width over 0 to 1.
+    """
+    confidence = probabilities.max(axis=2)
+    edges = np.linspace(0, 1, bins + 1)
+    at = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    return correct(probabilities, labels) - confidence, at.astype(np.int64), bins
 
 
 def class_metric(name: str) -> str:

@@ -10,8 +10,7 @@ import numpy as np
 
 from study.records import Contrast, Design, MetricFacts, RunStatus
 from study.statistics import effect_sizes, equivalence
-from study.statistics.auc import mean_auc
-from study.statistics.cells import Block, Cells, Predictions
+from study.statistics.cells import Block, Cells
 from study.statistics.classification import image_block
 from study.statistics.companions import (
     TTest,
@@ -21,11 +20,11 @@ from study.statistics.companions import (
     runs_test,
     sign_test,
     signed_rank,
-    t_test,
 )
 from study.statistics.floats import Floats, Integers, magnitude, number, rounded
 from study.statistics.influence import compact, of_mean
-from study.statistics.missing import Compared, compare, pretraining_groups
+from study.statistics.missing import Compared, arm_values, available_mean, compare, pretraining_groups
+from study.statistics.pooled import FEWEST_ARMS, crossed_pooled, pooled_variance
 from study.statistics.primary import ArmFigures, Crossed, crossed
 from study.statistics.sentences import Note
 
@@ -46,6 +45,9 @@ class Draft:
         differences: [n] rounded image differences of a mean metric.
         rows: rows of treatment and control in the model's predictions, grouped by pretraining run (AUC).
         paired: whether seeds were analysed as pairs.
+        others: figures of the arms that are not compared, where one run variance for all arms was asked for.
+        clusters: [n] codes of the images of `differences`.
+        replicates: [B] resampled estimates of the question that `p_adjusted` belongs to; None without any.
     """
 
     contrast: Contrast
@@ -58,6 +60,14 @@ class Draft:
     differences: Floats | None = None
     rows: tuple[list[list[int]], list[list[int]]] | None = None
     paired: bool = False
+    others: tuple[ArmFigures, ...] = ()
+    clusters: Integers | None = None
+    replicates: Floats | None = None
+
+    @property
+    def pools(self) -> bool:
+        """Whether one run variance for all arms is used."""
+        return 2 + len(self.others) >= FEWEST_ARMS
 
 
 def find_block(cells: Cells, contrast: tuple[str, str, str]) -> Block | None:
@@ -81,28 +91,13 @@ def n_pairs(treatment: tuple[RunStatus, ...], control: tuple[RunStatus, ...]) ->
     return len({run.seed for run in treatment} & {run.seed for run in control})
 
 
-def draft(design: Design, contrast: Contrast, cells: Cells) -> Draft:
-    """Everything about a contrast that needs no resampling and no other contrast."""
-    facts = design.metrics[contrast.metric]
-    made = Draft(contrast, facts)
-    key = (contrast.model, contrast.attribution, contrast.metric)
-    block = find_block(cells, key)
-    if block is not None:
-        _draft_mean(made, design, block, cells)
-    elif contrast.metric == "auc" and contrast.model in cells.predictions:
-        _draft_auc(made, design, cells.predictions[contrast.model], cells)
-    else:
-        made.status = "no_data"
-    made.fields.setdefault("metric_version", facts.version)
-    return made
-
-
-def _draft_mean(made: Draft, design: Design, block: Block, cells: Cells) -> None:
+def draft_mean(made: Draft, design: Design, block: Block, cells: Cells) -> None:
+    """Every question about a contrast of means over images that needs no resampling and no other contrast."""
     contrast = made.contrast
     runs = [tuple(block.runs[int(r)] for r in block.rows(arm)) for arm in (contrast.treatment, contrast.control)]
     compared = compare(block, contrast.treatment, contrast.control, paired=may_pair(design, runs[0], runs[1]))
     made.compared, made.paired = compared, compared.paired
-    clusters = compact(cells.images.clusters[compared.images])
+    clusters = made.clusters = compact(cells.images.clusters[compared.images])
     n_clusters = int(clusters.max(initial=-1)) + 1
     made.fields |= {
         "metric_version": block.version,
@@ -118,13 +113,35 @@ def _draft_mean(made: Draft, design: Design, block: Block, cells: Cells) -> None
     treatment = of_mean(compared.treatment, clusters, weight=design.weight)
     control = of_mean(compared.control, clusters, weight=design.weight)
     made.sides = treatment, control
+    made.others = others_of(made, design, block, clusters)
     scale = magnitude(compared.treatment, compared.control)
     made.differences = rounded(compared.differences, scale)
     made.status = _mean_status(made, n_clusters)
-    _fill_estimate(made, design)
+    fill_estimate(made, design)
     if n_clusters >= 2:
         _fill_images(made, design, clusters)
-    _fill_runs(made, design)
+    fill_runs(made, design)
+
+
+def others_of(made: Draft, design: Design, block: Block, clusters: Integers) -> tuple[ArmFigures, ...]:
+    """The arms that are not compared, on the same images, where they lend their run variance.
+
+    An arm without a value for one of the images cannot.
+    """
+    compared = made.compared
+    assert compared is not None
+    if not design.rules.pool_run_variance or made.paired:
+        return ()
+    at = np.searchsorted(block.images, compared.images)
+    found = []
+    for arm in design.arms:
+        if arm in (made.contrast.treatment, made.contrast.control):
+            continue
+        runs, values = arm_values(block, arm)
+        available = np.isfinite(values[:, at])
+        if len(runs) > 1 and available.any(axis=0).all() and available.any(axis=1).all():
+            found.append(of_mean(available_mean(values[:, at], available), clusters, weight=design.weight))
+    return tuple(found)
 
 
 def _mean_status(made: Draft, n_clusters: int) -> str:
@@ -139,71 +156,19 @@ def _mean_status(made: Draft, n_clusters: int) -> str:
     return "ok"
 
 
-def _draft_auc(made: Draft, design: Design, predictions: Predictions, cells: Cells) -> None:
-    contrast = made.contrast
-    rows: list[list[list[int]]] = []
-    runs: list[tuple[RunStatus, ...]] = []
-    for arm in (contrast.treatment, contrast.control):
-        at = [row for row, run in enumerate(predictions.runs) if run.arm == arm]
-        runs.append(tuple(predictions.runs[row] for row in at))
-        rows.append([[at[member] for member in group] for group in pretraining_groups(runs[-1])])
-    made.paired = may_pair(design, runs[0], runs[1])
-    if made.paired:
-        shared = sorted({run.seed for run in runs[0]} & {run.seed for run in runs[1]})
-        by_seed = [{predictions.runs[group[0]].seed: group for group in groups} for groups in rows]
-        rows = [[groups[seed] for seed in shared] for groups in by_seed]
-    clusters = compact(cells.images.clusters[predictions.images])
-    made.fields |= {
-        "n_runs_treatment": len(rows[0]),
-        "n_runs_control": len(rows[1]),
-        "n_images": len(predictions.images),
-        "n_images_listed": len(predictions.images),
-        "n_clusters": len(np.unique(clusters)),
-    }
-    if not (rows[0] and rows[1] and len(predictions.images)):
-        made.status = "no_data"
-        return
-    all_runs = mean_auc(predictions.probabilities, predictions.labels, clusters)
-    sides = [_averaged(all_runs, groups) for groups in rows]
-    made.sides, made.rows = (sides[0], sides[1]), (rows[0], rows[1])
-    made.status = _auc_status(made)
-    if made.status == "undefined_metric" and np.isnan(sides[0].figures).any():
-        return
-    _fill_estimate(made, design)
-    if made.status != "undefined_metric":
-        difference = sides[0].influence.mean(axis=0) - sides[1].influence.mean(axis=0)
-        estimate = float(sides[0].figures.mean() - sides[1].figures.mean())
-        se = float(np.sqrt((difference**2).sum()))
-        _fill_models(made, t_test(estimate, se if se > 1e-12 else 0.0, np.inf, alpha=design.alpha))
-    _fill_runs(made, design)
-
-
-def _averaged(arm: ArmFigures, groups: list[list[int]]) -> ArmFigures:
-    figures = np.array([arm.figures[group].mean() for group in groups])
-    return ArmFigures(figures, np.stack([arm.influence[group].mean(axis=0) for group in groups]))
-
-
-def _auc_status(made: Draft) -> str:
-    assert made.sides is not None
-    if any(np.isnan(side.figures).any() or np.isnan(side.influence).any() for side in made.sides):
-        return "undefined_metric"
-    if all((np.isin(side.figures, (0.0, 1.0))).all() for side in made.sides):
-        return "auc_boundary"
-    if min(len(side.figures) for side in made.sides) < 2:
-        return "insufficient_runs"
-    return "ok"
-
-
 def primary_of(made: Draft, alpha: float) -> Crossed:
     """The primary analysis of a draft whose sides have two runs and two clusters at least."""
     assert made.sides is not None
     treatment, control = made.sides
     if made.paired:
         return crossed((treatment - control,), (1.0,), alpha=alpha)
+    if made.pools:
+        weights = (1.0, -1.0, *(0.0 for _ in made.others))
+        return crossed_pooled((treatment, control, *made.others), weights, alpha=alpha)
     return crossed((treatment, control), (1.0, -1.0), alpha=alpha)
 
 
-def _fill_estimate(made: Draft, design: Design) -> None:
+def fill_estimate(made: Draft, design: Design) -> None:
     """Means, the estimate, and where it can be had its primary standard error, t and interval."""
     assert made.sides is not None
     treatment, control = made.sides
@@ -223,6 +188,7 @@ def _fill_estimate(made: Draft, design: Design) -> None:
         "ci90_high": float(high90),
         "v_run": float(result.v_run.sum()),
         "v_case": float(result.v_case),
+        "run_variance": "paired" if made.paired else "pooled" if made.pools else "own",
     }
     _fill_equivalence(made, design, estimate)
 
@@ -239,10 +205,11 @@ def _fill_equivalence(made: Draft, design: Design, estimate: float) -> None:
         better = equivalence.noninferiority(
             estimate, se, df, margin=margin, higher_is_better=higher, alpha=design.alpha
         )
-        fields["p_noninferiority"] = better.p_value
+        fields |= {"p_noninferiority": better.p_value, "noninferiority_limit": better.limit}
 
 
-def _fill_models(made: Draft, test: TTest) -> None:
+def fill_models(made: Draft, test: TTest) -> None:
+    """What a test says of these models on new images."""
     made.fields |= {
         "estimate_models": number(test.estimate),
         "se_models": number(test.se),
@@ -259,7 +226,7 @@ def _fill_images(made: Draft, design: Design, clusters: Integers) -> None:
     assert d is not None
     patients = len(np.unique(clusters)) < len(d)
     test = images_test(d, clusters if patients else None, weight=design.weight, alpha=design.alpha)
-    _fill_models(made, test)
+    fill_models(made, test)
     improved = effect_sizes.improvements(d, made.facts.higher_is_better)
     made.fields["p_improve_images"] = float(of_mean(improved[None], clusters, weight=design.weight).figures[0])
     independent = rounded(of_mean_by_cluster(d, clusters)) if patients else d
@@ -285,7 +252,7 @@ def of_mean_by_cluster(values: Floats, clusters: Integers) -> Floats:
     return np.asarray(np.bincount(codes, weights=values) / np.bincount(codes))
 
 
-def _fill_runs(made: Draft, design: Design) -> None:
+def fill_runs(made: Draft, design: Design) -> None:
     """What the run means say with the images held fixed: t, permutation, effect size, share of run pairs."""
     assert made.sides is not None
     treatment, control = (side.figures for side in made.sides)
@@ -295,7 +262,10 @@ def _fill_runs(made: Draft, design: Design) -> None:
         return
     test = runs_test(treatment, control, paired=made.paired, alpha=design.alpha)
     permutation = permute_runs(treatment, control, paired=made.paired)
-    size = effect_sizes.d_run(treatment, control, se=made.fields["se"], df=made.fields["df"], alpha=design.alpha)
+    variance = pooled_variance((*made.sides, *made.others))[0] if made.pools else None
+    size = effect_sizes.d_run(
+        treatment, control, se=made.fields["se"], df=made.fields["df"], alpha=design.alpha, variance=variance
+    )
     named: Mapping[str, float] = {
         "se_images": test.se,
         "df_images": test.df,

@@ -81,7 +81,9 @@ def d_rm(treatment: Floats, control: Floats) -> float:
     return float(d.mean() / d.std(ddof=1) * np.sqrt(2 * (1 - r)))
 
 
-def d_run(treatment: Floats, control: Floats, *, se: float, df: float, alpha: float = 0.05) -> Effect:
+def d_run(
+    treatment: Floats, control: Floats, *, se: float, df: float, alpha: float = 0.05, variance: float | None = None
+) -> Effect:
     """Difference over the root mean run variance (Q-recipe), with a noncentral-t interval.
 
     The pivot is the primary analysis: t = estimate / se on df. A bootstrap of a ratio whose
@@ -93,10 +95,12 @@ def d_run(treatment: Floats, control: Floats, *, se: float, df: float, alpha: fl
         se: standard error of the primary analysis.
         df: its degrees of freedom.
         alpha: 1 - level.
+        variance: of runs, where one for all arms is used; None: the mean of both arms'.
     """
     if min(len(treatment), len(control)) < 2:
         return NONE
-    spread = float(np.sqrt((treatment.var(ddof=1) + control.var(ddof=1)) / 2))
+    own = (treatment.var(ddof=1) + control.var(ddof=1)) / 2
+    spread = float(np.sqrt(own if variance is None else variance))
     if not (spread > 1e-12 * float(np.abs(treatment).max()) and se > 0 and np.isfinite(df)):
         return NONE
     value = float(treatment.mean() - control.mean()) / spread

@@ -18,18 +18,30 @@ from study.records import (
     CrossMean,
     CurveSummary,
     Design,
+    Dose,
+    DoseLevel,
+    DoseResponse,
+    Factorial,
+    FactorialEffect,
     Finding,
     ImageDifference,
     Mean,
     MetricFacts,
+    MetricReliability,
+    Omnibus,
     Ranking,
+    Rules,
+    RunAgreement,
     RunMean,
     RunStatus,
     SeedDifference,
+    Spread,
 )
 from study.statistics.cross import CROSS_COLUMNS
 
 SCHEMA = 1
+PAIRS = "agreement_pairs.parquet"
+"""Agreement of every two runs on every image, as `analyse` was given it."""
 TABLES: Mapping[str, type[Any]] = {
     "findings": Finding,
     "means": Mean,
@@ -39,6 +51,13 @@ TABLES: Mapping[str, type[Any]] = {
     "curves": CurveSummary,
     "rankings": Ranking,
     "cross": CrossMean,
+    "omnibus": Omnibus,
+    "agreement": RunAgreement,
+    "reliability": MetricReliability,
+    "spreads": Spread,
+    "factorial": FactorialEffect,
+    "doses": DoseResponse,
+    "dose_levels": DoseLevel,
 }
 """Parts of an analysis kept in findings.json."""
 PARQUET: Mapping[str, str] = {
@@ -47,13 +66,21 @@ PARQUET: Mapping[str, str] = {
     "run_means": "run_means",
     "components": "components",
     "cross": "cross_means",
+    "omnibus": "omnibus",
+    "agreement": "agreement",
+    "reliability": "reliability",
+    "factorial": "factorial",
+    "doses": "dose_response",
+    "dose_levels": "dose_levels",
 }
 """Parts also written as parquet, and the name of the file."""
 
 R = TypeVar("R")
 
 
-def write_findings(analysis: Analysis, folder: Path, *, cross: pd.DataFrame | None = None) -> None:
+def write_findings(
+    analysis: Analysis, folder: Path, *, cross: pd.DataFrame | None = None, agreement: pd.DataFrame | None = None
+) -> None:
     """Write findings.json, and one parquet file per table, into `folder` (made if absent).
 
     A number that does not exist is null, never NaN: JSON with NaN in it is refused. `rankings.parquet` has one row
@@ -63,6 +90,7 @@ def write_findings(analysis: Analysis, folder: Path, *, cross: pd.DataFrame | No
         analysis: what `analyse` returned.
         folder: where to.
         cross: the table that `analyse` was given; all of it, arms by evaluators by images, goes to cross.parquet.
+        agreement: the table that `analyse` was given; all of it goes to `PAIRS`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {name: [dataclasses.asdict(row) for row in getattr(analysis, name)] for name in TABLES}
@@ -74,6 +102,8 @@ def write_findings(analysis: Analysis, folder: Path, *, cross: pd.DataFrame | No
     _ranking_rows(analysis).to_parquet(folder / "rankings.parquet", index=False)
     if cross is not None and len(cross):
         cross[list(CROSS_COLUMNS)].to_parquet(folder / "cross.parquet", index=False)
+    if agreement is not None and len(agreement):
+        agreement.to_parquet(folder / PAIRS, index=False)
     _write_table(analysis.image_differences, ImageDifference, folder / "image_differences.parquet")
 
 
@@ -100,11 +130,18 @@ def read_findings(folder: Path) -> Analysis:
         findings=_rows(Finding, content["findings"]),
         means=_rows(Mean, content["means"]),
         run_means=_rows(RunMean, content["run_means"]),
-        components=_rows(Components, content["components"]),
+        components=_rows(Components, [_present(row) for row in content["components"]]),
         seed_differences=_rows(SeedDifference, content["seed_differences"]),
         curves=_rows(CurveSummary, content["curves"]),
         rankings=_rows(Ranking, content.get("rankings", ())),
         cross=_rows(CrossMean, content.get("cross", ())),
+        omnibus=_rows(Omnibus, content.get("omnibus", ())),
+        agreement=_rows(RunAgreement, content.get("agreement", ())),
+        reliability=_rows(MetricReliability, content.get("reliability", ())),
+        spreads=_rows(Spread, content.get("spreads", ())),
+        factorial=_rows(FactorialEffect, content.get("factorial", ())),
+        doses=_rows(DoseResponse, content.get("doses", ())),
+        dose_levels=_rows(DoseLevel, content.get("dose_levels", ())),
     )
 
 
@@ -151,6 +188,11 @@ def _rows(kind: type[R], rows: Sequence[Mapping[str, Any]]) -> tuple[R, ...]:
     return tuple(kind(**{name: _tupled(value) for name, value in row.items()}) for row in rows)
 
 
+def _present(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Components as they are now: files of before call the agreement on the order of arms `alpha`."""
+    return {"order_of_arms" if name == "alpha" else name: value for name, value in row.items()}
+
+
 def _tupled(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _tupled(item) for name, item in value.items()}
@@ -164,7 +206,11 @@ def _design_as_data(design: Design) -> dict[str, Any]:
 
 
 def _design_from_data(data: Mapping[str, Any]) -> Design:
-    plain = {name: _tupled(value) for name, value in data.items() if name not in ("metrics", "contrasts", "runs")}
+    records = ("metrics", "contrasts", "runs", "factorial", "dose", "rules")
+    plain = {name: _tupled(value) for name, value in data.items() if name not in records}
     metrics = {name: _rows(MetricFacts, [facts])[0] for name, facts in data["metrics"].items()}
     contrasts, runs = _rows(Contrast, data["contrasts"]), _rows(RunStatus, data["runs"])
-    return Design(metrics=metrics, contrasts=contrasts, runs=runs, **plain)
+    factorial = next(iter(_rows(Factorial, [data["factorial"]] if data.get("factorial") else [])), None)
+    dose = next(iter(_rows(Dose, [data["dose"]] if data.get("dose") else [])), None)
+    rules = Rules(**data.get("rules", {}))
+    return Design(metrics=metrics, contrasts=contrasts, runs=runs, factorial=factorial, dose=dose, rules=rules, **plain)

@@ -43,7 +43,7 @@ def of_mean(values: Floats, clusters: Integers, *, weight: str = "image") -> Arm
     totals = values - figures[:, None]
     if n_clusters < values.shape[1]:
         totals = cluster_totals(totals, codes)
-    elif n_clusters == values.shape[1]:
+    elif (np.diff(codes) < 0).any():
         totals = totals[:, np.argsort(codes)]
     factor = np.sqrt(n_clusters / (n_clusters - 1)) if n_clusters > 1 else np.nan
     return ArmFigures(figures, totals * (factor / values.shape[1]))

@@ -120,6 +120,7 @@ def means(design: Design, cells: Cells, figures: tuple[RunFigures, ...] = ()) ->
 def _block_mean(design: Design, cells: Cells, block: Block, names: tuple[str, str, str, str]) -> Mean:
     arm, model, attribution, metric = names
     n_undefined = int(np.isnan(block.values[block.rows(arm)]).sum())
+    n_undefined += sum(block.replaced[row] for row in block.rows(arm)) if block.replaced else 0
     runs, values, images = alone(block, arm)
     if not (len(runs) and len(images)):
         return Mean(arm, model, attribution, metric, 0, 0, n_undefined, *(None,) * 7)
@@ -188,11 +189,13 @@ def run_means(design: Design, cells: Cells, figures: tuple[RunFigures, ...] = ()
     """Every run's value of every metric: mean over its defined images, or the figure itself."""
     found = []
     for (_, attribution, metric), block in blocks_of(design, cells).items():
-        for run, values in zip(block.runs, block.values, strict=True):
+        for row, (run, values) in enumerate(zip(block.runs, block.values, strict=True)):
             defined = np.isfinite(values)
             n = int(defined.sum())
             value = float(values[defined].mean()) if n else None
-            found.append(_run_mean(run, (attribution, metric), value, n_images=n, n_undefined=len(values) - n))
+            replaced = block.replaced[row] if block.replaced else 0
+            lost = len(values) - n + replaced
+            found.append(_run_mean(run, (attribution, metric), value, n_images=n - replaced, n_undefined=lost))
     for part in figures:
         for run, figure in zip(part.runs, part.values.figures, strict=True):
             lost = int(np.isnan(figure)) if not part.n_images else 0

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from study.records import Contrast, Design, RunStatus
+from study.records import Contrast, Design, Ranking
 from study.statistics.auc import usable_classes
 from study.statistics.cells import Block, Cells
 from study.statistics.companions import smallest_sign_p
 from study.statistics.comparison import FEWEST_PAIRS, Draft, find_block, n_pairs
+from study.statistics.effect_sizes import improvements
 from study.statistics.floats import Floats
-from study.statistics.missing import (
-    MISSING_BY_ARM,
-    compare,
-    missing_by_arm,
-    pretraining_groups,
-    shares_one_pretraining,
-    undefined_as,
-)
+from study.statistics.missing import pretraining_groups, shares_one_pretraining
 from study.statistics.resampling import units
+from study.statistics.run_contrasts import is_auc
+from study.statistics.run_words import is_lost, planned, reason, reason_ko
 from study.statistics.sentences import Note, note
+from study.statistics.undefined import missing_notes, rule_notes
 
 FEW_CLUSTERS = 10
 AT_LIMIT_SHARE = 0.15
@@ -32,25 +29,28 @@ HEAVY_FROM = 20
 """With fewer images one of them always holds a tenth of the squared differences."""
 UNRELIABLE_ALPHA = 0.4
 
-_STATES_KO = {"failed": "실패", "blocked": "선행 단계 실패", "missing": "실행 안 됨", "done": "완료"}
 
+def annotate(made: Draft, design: Design, cells: Cells, rankings: Sequence[Ranking] = ()) -> None:
+    """Put the sentence of the status first, then every note that applies, in a fixed order.
 
-def annotate(made: Draft, design: Design, cells: Cells, alphas: Mapping[tuple[str, str, str], float | None]) -> None:
-    """Put the sentence of the status first, then every note that applies, in a fixed order."""
+    Args:
+        made: filled by the comparison and the resampling.
+        design: as given to `analyse`.
+        cells: all scores.
+        rankings: their alpha says whether images agree on the order of attribution methods.
+    """
     contrast = made.contrast
     key = (contrast.model, contrast.attribution, contrast.metric)
     block = find_block(cells, key)
     before = [] if made.status == "ok" else [_status(made, cells)]
     found = [*_runs(made, design, _used(made, block, cells)), *_pretraining(made, design)]
     if made.compared is not None and block is not None and made.status != "no_data":
-        found += [*_images(made, block), *_shape(made)]
-    found += _precision(made, cells)
+        found += [*_images(made, block, design, cells), *_shape(made, design.alpha)]
+    found += _precision(made, design, cells)
     made.notes = [*before, *found, *made.notes, *_companions(made.fields, design.alpha)]
     if contrast.margin is not None and contrast.margin_set_later:
         made.notes.append(note("margin_set_later"))
-    alpha = alphas.get(key)
-    if alpha is not None and alpha < UNRELIABLE_ALPHA and not made.facts.per_run:
-        made.notes.append(note("metric_unreliable", alpha=float(alpha)))
+    made.notes.extend(_reliability(made, design, rankings))
 
 
 def _status(made: Draft, cells: Cells) -> Note:
@@ -76,25 +76,27 @@ def _status(made: Draft, cells: Cells) -> Note:
     return note(made.status)
 
 
+def _reliability(made: Draft, design: Design, rankings: Sequence[Ranking]) -> Iterator[Note]:
+    """Images that rank attribution methods at random on this metric, in the reference arm; controls are no methods."""
+    wanted = (made.contrast.model, design.reference, made.contrast.metric)
+    for row in rankings:
+        methods = [label for label in row.attributions if label not in design.controls]
+        known = (row.model, row.arm, row.metric) == wanted and len(methods) > 1
+        if known and row.alpha is not None and row.alpha < UNRELIABLE_ALPHA:
+            yield note("metric_unreliable", alpha=float(row.alpha), n=len(row.attributions), arm=row.arm)
+
+
 def _boundary(made: Draft) -> Note:
     assert made.sides is not None
     figures = np.concatenate([side.figures for side in made.sides])
     return note("auc_boundary", runs=int(np.isin(figures, (0.0, 1.0)).sum()), n=len(figures))
 
 
-def _planned(design: Design, contrast: Contrast, arm: str) -> tuple[RunStatus, ...]:
-    return tuple(run for run in design.runs if run.arm == arm and run.model == contrast.model)
-
-
-def _lost(run: RunStatus) -> bool:
-    return run.state != "done" or run.diverged
-
-
 def _used(made: Draft, block: Block | None, cells: Cells) -> set[str]:
     """Runs with at least one value of the contrast's metric."""
     if block is not None:
         return {run.run_id for run, row in zip(block.runs, block.values, strict=True) if np.isfinite(row).any()}
-    predictions = cells.predictions.get(made.contrast.model) if made.contrast.metric == "auc" else None
+    predictions = cells.predictions.get(made.contrast.model) if made.rows is not None else None
     return {run.run_id for run in predictions.runs} if predictions else set()
 
 
@@ -102,14 +104,14 @@ def _runs(made: Draft, design: Design, used: set[str]) -> Iterator[Note]:
     contrast = made.contrast
     failed = []
     for arm in (contrast.treatment, contrast.control):
-        planned = _planned(design, contrast, arm)
-        lost = [run for run in planned if _lost(run) or run.run_id not in used]
-        failed.append(sum(_lost(run) for run in planned))
+        wanted = planned(design, contrast.model, arm)
+        lost = [run for run in wanted if is_lost(run) or run.run_id not in used]
+        failed.append(sum(is_lost(run) for run in wanted))
         if lost:
-            english = "; ".join(f"seed {run.seed} of {arm} {_reason(run)}" for run in lost)
-            korean = ", ".join(f"시드 {run.seed}: {_reason_ko(run)}" for run in lost)
+            english = "; ".join(f"seed {run.seed} of {arm} {reason(run)}" for run in lost)
+            korean = ", ".join(f"시드 {run.seed}: {reason_ko(run)}" for run in lost)
             yield note(
-                "missing_runs", arm=arm, k=len(planned) - len(lost), n=len(planned), which=english, which_ko=korean
+                "missing_runs", arm=arm, k=len(wanted) - len(lost), n=len(wanted), which=english, which_ko=korean
             )
     if failed[0] != failed[1]:
         yield note(
@@ -121,27 +123,11 @@ def _runs(made: Draft, design: Design, used: set[str]) -> Iterator[Note]:
         )
 
 
-def _reason(run: RunStatus) -> str:
-    if run.diverged:
-        return "diverged"
-    if run.state == "done":
-        return "has no value of this metric"
-    return f"{run.state}: {run.reason}" if run.reason else run.state
-
-
-def _reason_ko(run: RunStatus) -> str:
-    if run.diverged:
-        return "발산"
-    if run.state == "done":
-        return "이 지표의 값 없음"
-    return f"{_STATES_KO[run.state]} ({run.reason})" if run.reason else _STATES_KO[run.state]
-
-
 def _pretraining(made: Draft, design: Design) -> Iterator[Note]:
     contrast = made.contrast
     sides = []
     for arm in (contrast.treatment, contrast.control):
-        runs = tuple(run for run in _planned(design, contrast, arm) if not _lost(run))
+        runs = tuple(run for run in planned(design, contrast.model, arm) if not is_lost(run))
         sides.append(runs)
         groups = pretraining_groups(runs)
         if 1 < len(groups) < len(runs):
@@ -152,7 +138,7 @@ def _pretraining(made: Draft, design: Design) -> Iterator[Note]:
         yield note("few_pairs", n=n_pairs(sides[0], sides[1]))
 
 
-def _images(made: Draft, block: Block) -> Iterator[Note]:
+def _images(made: Draft, block: Block, design: Design, cells: Cells) -> Iterator[Note]:
     compared, contrast = made.compared, made.contrast
     assert compared is not None
     used = len(compared.images)
@@ -168,16 +154,10 @@ def _images(made: Draft, block: Block) -> Iterator[Note]:
     if not compared.complete:
         full = _complete_share(block, contrast)
         yield note("available_cells", share=f"{100 * full:.0f}", undefined=compared.n_undefined)
-    p_missing = missing_by_arm(block, contrast.treatment, contrast.control)
-    if p_missing is not None and p_missing < MISSING_BY_ARM:
-        worst = _with_undefined_as_worst(made, block)
-        made.fields["estimate_undefined_worst"] = worst
-        yield note(
-            "missing_by_arm",
-            p=f"{p_missing:.3f}" if p_missing >= 0.0005 else "< 0.001",
-            worst=worst if worst is not None else "–",
-            dropped=float(made.fields["estimate"]),
-        )
+    if block.listed is not None:
+        yield note("images_common", low=block.listed[0], high=block.listed[1], n=compared.n_listed)
+    yield from rule_notes(made, block)
+    yield from missing_notes(made, block, design, cells)
 
 
 def _complete_share(block: Block, contrast: Contrast) -> float:
@@ -187,16 +167,7 @@ def _complete_share(block: Block, contrast: Contrast) -> float:
     return float(full.sum() / max(int(applicable.sum()), 1))
 
 
-def _with_undefined_as_worst(made: Draft, block: Block) -> float | None:
-    higher = made.facts.higher_is_better
-    worst = None if higher is None else made.facts.bounds[0 if higher else 1]
-    if worst is None:
-        return None
-    again = compare(undefined_as(block, worst), made.contrast.treatment, made.contrast.control, paired=made.paired)
-    return float(again.differences.mean())
-
-
-def _shape(made: Draft) -> Iterator[Note]:
+def _shape(made: Draft, alpha: float) -> Iterator[Note]:
     compared, d = made.compared, made.differences
     assert compared is not None
     assert d is not None
@@ -217,7 +188,7 @@ def _shape(made: Draft) -> Iterator[Note]:
     if zeros > MANY_ZEROS:
         yield note("many_ties", share=f"{100 * zeros:.0f}")
     n_nonzero = made.fields.get("n_nonzero", len(d))
-    if smallest_sign_p(n_nonzero) > 0.05:
+    if smallest_sign_p(n_nonzero) > alpha:
         yield note("underpowered_exact", n=n_nonzero, floor=f"{smallest_sign_p(n_nonzero):g}")
     yield from _tails(made, d)
 
@@ -237,14 +208,22 @@ def _tails(made: Draft, d: Floats) -> Iterator[Note]:
     total = float(squares.sum())
     facts = {"trimmed": float(made.fields["trimmed_mean"]), "hl": float(made.fields["hodges_lehmann"])}
     shares = squares / total if total > 0 else squares
-    if shares.max() > HEAVY_SHARE:
-        count = int((shares > HEAVY_SHARE).sum())
+    opposite = d.mean() * np.median(d) < 0
+    if shares.max() > HEAVY_SHARE or opposite:
+        count = int((shares > HEAVY_SHARE).sum()) or _carriers(d)
         yield note("heavy_tails", n=count, share=f"{100 * float(shares.max()):.0f}", **facts)
-    elif d.mean() * np.median(d) < 0:
+    if opposite:
         yield note("mean_median_sign", **facts)
 
 
-def _precision(made: Draft, cells: Cells) -> Iterator[Note]:
+def _carriers(d: Floats) -> int:
+    """How many of the differences, largest first, must go for the mean to have the sign of the median."""
+    towards = np.sort(d * np.sign(d.mean()))[::-1]
+    left = towards.sum() - np.cumsum(towards)
+    return int(np.argmax(left <= 0)) + 1
+
+
+def _precision(made: Draft, design: Design, cells: Cells) -> Iterator[Note]:
     fields = made.fields
     if made.status == "ok":
         fewest = min(fields["n_runs_treatment"], fields["n_runs_control"])
@@ -253,12 +232,16 @@ def _precision(made: Draft, cells: Cells) -> Iterator[Note]:
         if fields["v_case"] < 0:
             yield note("v_case_negative")
         floor = fields["p_permutation_floor"]
-        if floor is not None and floor > 0.05:
+        if floor is not None and floor > design.alpha:
             runs = {"treatment": fields["n_runs_treatment"], "control": fields["n_runs_control"]}
             yield note("permutation_floor", **runs, floor=f"{floor:.3g}")
+        if design.rules.pool_run_variance:
+            yield _pooling(made)
     if made.status in ("ok", "insufficient_runs") and fields["n_clusters"] < FEW_CLUSTERS:
         yield note("few_clusters", n=fields["n_clusters"], **units(fields["n_clusters"] < fields["n_images"]))
-    if made.rows is not None:
+    if made.fields.get("p_mcnemar") is not None:
+        yield _disagreeing(made)
+    if made.rows is not None and is_auc(made.contrast.metric):
         if made.status == "ok" and made.sides is not None:
             figures = np.concatenate([side.figures for side in made.sides])
             if np.isin(figures, (0.0, 1.0)).any():
@@ -266,8 +249,36 @@ def _precision(made: Draft, cells: Cells) -> Iterator[Note]:
         predictions = cells.predictions[made.contrast.model]
         n_classes = predictions.probabilities.shape[2]
         used = len(usable_classes(predictions.labels, n_classes))
-        if n_classes > 2 and used < n_classes:
+        if made.contrast.metric == "auc" and n_classes > 2 and used < n_classes:
             yield note("classes_left_out", k=used, n=n_classes)
+
+
+def _pooling(made: Draft) -> Note:
+    """Whose run variance was used, where one for all arms was asked for."""
+    assert made.sides is not None
+    if made.paired:
+        return note("pooling_paired")
+    arms = (*made.sides, *made.others)
+    if not made.pools:
+        return note("pooling_refused", n=len(arms))
+    spreads = [float(arm.figures.std(ddof=1)) for arm in arms]
+    ratio = f"{max(spreads) / min(spreads):.1f}" if min(spreads) > 0 else "∞"
+    return note("run_variance_pooled", n=len(arms), runs=sum(len(arm.figures) for arm in arms), ratio=ratio)
+
+
+def _disagreeing(made: Draft) -> Note:
+    """The exact McNemar test of one run per arm, with what it rests on."""
+    assert made.differences is not None
+    p = made.fields["p_mcnemar"]
+    better = int(improvements(made.differences, made.facts.higher_is_better)[made.differences != 0].sum())
+    return note(
+        "exact_mcnemar",
+        n=made.fields["n_discordant"],
+        images=made.fields["n_images"],
+        better=better,
+        treatment=made.contrast.treatment,
+        p=f"= {p:.3f}" if p >= 0.0005 else "< 0.001",
+    )
 
 
 def _companions(fields: Mapping[str, float | None], alpha: float) -> Iterator[Note]:

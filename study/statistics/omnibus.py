@@ -52,7 +52,10 @@ def mean_covariances(arms: Sequence[ArmFigures]) -> Covariances:
 
 
 class OmnibusF(NamedTuple):
-    """F over all arms; `se` is of the difference of two arms under the pooled run variance."""
+    """F over all arms; `se` is of the difference of two arms under the pooled run variance.
+
+    Where runs of every arm are identical `df2` is infinite, or F and df2 are not defined.
+    """
 
     ms_arms: float
     ms_runs: float
@@ -94,7 +97,9 @@ def paired_f(arms: Sequence[ArmFigures]) -> OmnibusF:
 def _omnibus(ms_arms: float, ms_runs: float, extra: float, sizes: tuple[int, int, float]) -> OmnibusF:
     n_arms, df_runs, n_seeds = sizes
     denominator = ms_runs + extra
-    f, df2 = ms_arms / denominator, denominator**2 / (ms_runs**2 / df_runs)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        f = float(np.float64(ms_arms) / denominator)
+        df2 = float(np.float64(denominator) ** 2 / (ms_runs**2 / df_runs))
     p_value = float(stats.f.sf(f, n_arms - 1, df2))
     return OmnibusF(
         ms_arms, ms_runs, denominator, f, n_arms - 1, df2, p_value, float(np.sqrt(2 / n_seeds * denominator))
@@ -102,7 +107,10 @@ def _omnibus(ms_arms: float, ms_runs: float, extra: float, sizes: tuple[int, int
 
 
 class RepeatedMeasures(NamedTuple):
-    """One-way repeated-measures ANOVA; Greenhouse-Geisser is always applied, Mauchly for information."""
+    """One-way repeated-measures ANOVA; Greenhouse-Geisser is always applied, Mauchly for information.
+
+    Mauchly's p is NaN where two arms are equal.
+    """
 
     f: float
     df1: int
@@ -132,6 +140,8 @@ def repeated_measures(values: Floats) -> RepeatedMeasures:
     epsilon = float(np.trace(spread) ** 2 / (df1 * (spread**2).sum()))
     hf = min(1.0, (n * df1 * epsilon - 2) / (df1 * (n - 1 - df1 * epsilon)))
     mauchly = float(np.linalg.det(spread) / (np.trace(spread) / df1) ** df1)
+    roots = np.linalg.eigvalsh(spread)
+    singular = bool(roots[0] <= 1e-12 * roots[-1])  # two arms are equal
     return RepeatedMeasures(
         f,
         df1,
@@ -140,7 +150,7 @@ def repeated_measures(values: Floats) -> RepeatedMeasures:
         ss_arm / (ss_arm + ss_error),
         ss_arm / (ss_arm + ss_image + ss_error),
         mauchly,
-        _mauchly_p(mauchly, n, df1),
+        float("nan") if singular else _mauchly_p(mauchly, n, df1),
         epsilon,
         float(stats.f.sf(f, df1 * epsilon, df2 * epsilon)),
         hf,
@@ -194,6 +204,13 @@ def nemenyi(average_ranks: Floats, n: int) -> Floats:
     """[k, k] p of all pairs of average ranks over n independent blocks."""
     k = len(average_ranks)
     apart = np.abs(average_ranks[:, None] - average_ranks) / np.sqrt(k * (k + 1) / (6 * n))
+    return np.asarray(stats.studentized_range.sf(apart * np.sqrt(2), k, np.inf))
+
+
+def nemenyi_against(average_ranks: Floats, n: int, reference: int) -> Floats:
+    """[k] p of every average rank against that at `reference`, as in `nemenyi`; 1 there."""
+    k = len(average_ranks)
+    apart = np.abs(average_ranks - average_ranks[reference]) / np.sqrt(k * (k + 1) / (6 * n))
     return np.asarray(stats.studentized_range.sf(apart * np.sqrt(2), k, np.inf))
 
 

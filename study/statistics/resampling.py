@@ -8,39 +8,41 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from study.errors import StudyError
 from study.records import Design
-from study.rng import numpy_generator
-from study.statistics.auc import usable_classes, weighted_auc
 from study.statistics.bootstrap import (
-    CHUNK,
     SMALLEST,
     Resampler,
+    acceleration,
+    bca,
     finite,
-    image_weights,
+    limit_error,
     percentile,
     run_weights,
     two_way,
 )
-from study.statistics.cells import Cells, Images, Predictions
+from study.statistics.cells import Cells, Images
 from study.statistics.comparison import Draft
 from study.statistics.effect_sizes import improvements, run_wins, wilson
+from study.statistics.figure_replicates import figure_replicates
 from study.statistics.floats import Floats, Integers, number
+from study.statistics.resampled_effects import (
+    SMALLEST_PERCENTILE,
+    Resamples,
+    UnitColumns,
+    fill_costly,
+    fill_over_images,
+    fill_percentiles,
+    unit_columns,
+)
+from study.statistics.run_contrasts import is_auc
 from study.statistics.sentences import Note, note
 
 BATCH = 48
 """Contrasts whose columns are held at a time: bounds memory; the weights are the same in every batch."""
 
-SMALLEST_PERCENTILE = 30
-"""Percentile limits over images need this many images or clusters."""
-
 AGREES = (0.8, 1.6)
 """Resampled over computed standard error; outside it `bootstrap_disagrees` is noted."""
-
-AUC_RESAMPLES = 2000
-"""AUC replicates need sorting, not one matrix product; this many (or the design's number, if lower) are made."""
-
-RARE_CLASS = 30
-"""With fewer films of a class, AUC replicates are drawn within classes."""
 
 
 class _Columns(NamedTuple):
@@ -48,6 +50,7 @@ class _Columns(NamedTuple):
     control: list[int]
     size: int
     improved: int
+    units: UnitColumns | None
 
 
 class _Replicates(NamedTuple):
@@ -59,33 +62,60 @@ class _Replicates(NamedTuple):
 
 
 def resample(design: Design, drafts: Sequence[Draft], cells: Cells) -> None:
-    """Add resampled standard errors and limits to every draft that has enough images."""
-    means = [made for made in drafts if made.compared is not None and _enough(made, cells)]
+    """Add resampled standard errors and limits to every draft that has enough images.
+
+    Raises:
+        StudyError: images are to be drawn within classes, and some class is not known.
+    """
+    shared = Resamples(design, cells.images, strata_of(design, cells))
+    means = [made for made in drafts if made.compared is not None and _enough(made)]
     for start in range(0, len(means), BATCH):
-        resampler = Resampler(cells.images.n_clusters, design.resamples, design.resampling_seed)
+        resampler = shared.resampler()
         batch = [
             (made, _columns(made, resampler, cells.images, design.weight)) for made in means[start : start + BATCH]
         ]
         for made, columns in batch:
             _fill(made, design, _mean_replicates(resampler, columns))
-    aucs = [made for made in drafts if made.rows is not None and made.fields.get("estimate") is not None]
-    by_model: dict[str, Floats] = {}
-    for made in aucs:
-        model = made.contrast.model
-        if not _enough(made, cells) or made.status == "undefined_metric":
+            if columns.units is not None:
+                fill_over_images(made, columns.units, resampler, design.alpha)
+            fill_costly(made, shared, _run_weights(made, design, shared.n_fewer))
+    known: dict[tuple[str, str], Floats] = {}
+    for made in drafts:
+        if made.rows is None or made.status == "undefined_metric" or not _enough(made):
             continue
-        if model not in by_model:
-            by_model[model] = auc_replicates(cells.predictions[model], cells.images, design)
-        assert made.rows is not None
-        sides = [np.stack([by_model[model][:, group].mean(axis=1) for group in groups], axis=1) for groups in made.rows]
+        key = (made.contrast.model, made.contrast.metric)
+        if key not in known:
+            known[key] = figure_replicates(key[1], cells.predictions[key[0]], shared)
+        sides = [np.stack([known[key][:, group].mean(axis=1) for group in groups], axis=1) for groups in made.rows]
         _fill(made, design, _Replicates(sides[0], sides[1], None))
 
 
-def _enough(made: Draft, cells: Cells) -> bool:
+def strata_of(design: Design, cells: Cells) -> Integers | None:
+    """[G] stratum of each cluster: the classes of its images; None where all are drawn from together."""
+    if design.rules.strata == "none":
+        return None
+    if not cells.predictions:
+        raise StudyError(
+            "images cannot be drawn within classes: there are no predictions, and the classes are in their column "
+            "`label`; give the predictions, or set analysis.strata to none"
+        )
+    labels = np.full(len(cells.images.ids), -1, dtype=np.int64)
+    for predictions in cells.predictions.values():
+        labels[predictions.images] = predictions.labels
+    found: list[set[int]] = [set() for _ in range(cells.images.n_clusters)]
+    for code, label in zip(cells.images.clusters.tolist(), labels.tolist(), strict=True):
+        found[code].add(label)
+    kinds = sorted({tuple(sorted(classes)) for classes in found})
+    place = {kind: i for i, kind in enumerate(kinds)}
+    return np.array([place[tuple(sorted(classes))] for classes in found], dtype=np.int64)
+
+
+def _enough(made: Draft) -> bool:
+    """Whether there is a spread to resample; says so where there are fewer than 8 images or patients."""
     if made.status not in ("ok", "insufficient_runs"):
         return False
     n_clusters = made.fields["n_clusters"]
-    if n_clusters < SMALLEST_PERCENTILE:
+    if n_clusters < SMALLEST:
         made.notes.append(
             note("bootstrap_skipped_small_n", n=n_clusters, **units(n_clusters < made.fields["n_images"]))
         )
@@ -113,6 +143,7 @@ def _columns(made: Draft, resampler: Resampler, images: Images, weight: str) -> 
         [add(row) for row in compared.control],
         resampler.add(sizes / divisor),
         add(improvements(made.differences, made.facts.higher_is_better)),
+        unit_columns(made, resampler, images),
     )
 
 
@@ -128,29 +159,57 @@ def _mean_replicates(resampler: Resampler, columns: _Columns) -> _Replicates:
 
 def _fill(made: Draft, design: Design, replicates: _Replicates) -> None:
     fields, alpha = made.fields, design.alpha
-    enough = fields["n_clusters"] >= SMALLEST_PERCENTILE
     images_only = replicates.treatment.mean(axis=1) - replicates.control.mean(axis=1)
-    if enough:
-        limits = percentile(images_only, alpha)
-        fields |= {"ci_bootstrap_models_low": number(limits.low), "ci_bootstrap_models_high": number(limits.high)}
+    fields["n_resamples"] = len(images_only)
+    _fill_models(made, design, finite(images_only))
     if replicates.improved is not None and made.differences is not None:
         _fill_improved(made, replicates.improved, alpha)
+    made.replicates = images_only if design.rules.simultaneous else None
     if made.status != "ok":
         return
     weights = _run_weights(made, design, len(images_only))
-    both = finite(two_way(replicates.treatment, replicates.control, weights))
+    estimates = two_way(replicates.treatment, replicates.control, weights)
+    made.replicates = estimates if design.rules.simultaneous else None
+    both = finite(estimates)
     se = float(both.std(ddof=1))
     half = float(stats.t.ppf(1 - alpha / 2, fields["df"])) * se
     fields |= {
         "se_bootstrap": se,
         "ci_bootstrap_low": fields["estimate"] - half,
         "ci_bootstrap_high": fields["estimate"] + half,
+        "bootstrap_error": half / np.sqrt(2 * (len(both) - 1)),
     }
     wins = run_wins(replicates.treatment, replicates.control, made.facts.higher_is_better)
     share = np.einsum("bs,bt,bst->b", *weights, wins)
-    limits = percentile(share[np.isfinite(replicates.treatment).all(axis=1)], alpha)
-    fields |= {"p_improve_runs_low": number(limits.low), "p_improve_runs_high": number(limits.high)}
+    fill_percentiles(made, "p_improve_runs", share[np.isfinite(images_only)], alpha)
     made.notes.extend(_disagreement(se, fields["se"]))
+
+
+def _fill_models(made: Draft, design: Design, replicates: Floats) -> None:
+    """Percentile and BCa limits over images, for these models."""
+    fields, alpha = made.fields, design.alpha
+    if not len(replicates) or np.ptp(replicates) == 0:
+        return
+    fields["bootstrap_models_error"] = limit_error(len(replicates), float(replicates.std(ddof=1)), alpha)
+    if fields["n_clusters"] >= SMALLEST_PERCENTILE:
+        limits = percentile(replicates, alpha)
+        fields |= {"ci_bootstrap_models_low": number(limits.low), "ci_bootstrap_models_high": number(limits.high)}
+    corrected = bca(replicates, fields["estimate"], _acceleration(made, design), alpha)
+    fields |= {"ci_bca_models_low": number(corrected.low), "ci_bca_models_high": number(corrected.high)}
+
+
+def _acceleration(made: Draft, design: Design) -> float:
+    """From leaving out one cluster: exact for means, through the influence vectors for figures of runs."""
+    if made.differences is None or made.clusters is None:
+        assert made.sides is not None
+        influence = made.sides[0].influence.mean(axis=0) - made.sides[1].influence.mean(axis=0)
+        # h of DeLong points up where a film lifts the figure, h of a jackknife where leaving it out does
+        return acceleration(-influence if is_auc(made.contrast.metric) else influence)
+    sizes: Floats = np.bincount(made.clusters).astype(np.float64)
+    totals: Floats = np.asarray(np.bincount(made.clusters, weights=made.differences), dtype=np.float64)
+    if design.weight == "patient":
+        totals, sizes = totals / sizes, np.ones_like(sizes)
+    return acceleration((totals.sum() - totals) / (sizes.sum() - sizes))
 
 
 def _run_weights(made: Draft, design: Design, resamples: int) -> tuple[Floats, Floats]:
@@ -169,50 +228,12 @@ def _fill_improved(made: Draft, replicates: Floats, alpha: float) -> None:
     n = len(d)
     if d.all() and made.fields["n_clusters"] == n:
         low, high = wilson(int(improvements(d, made.facts.higher_is_better).sum()), n, alpha)
+        made.fields |= {"p_improve_images_low": number(low), "p_improve_images_high": number(high)}
     elif made.fields["n_clusters"] >= SMALLEST_PERCENTILE:
-        low, high = percentile(replicates, alpha)
-    else:
-        return
-    made.fields |= {"p_improve_images_low": number(low), "p_improve_images_high": number(high)}
+        fill_percentiles(made, "p_improve_images", replicates, alpha)
 
 
 def _disagreement(se_bootstrap: float, se: float) -> Iterator[Note]:
     ratio = se_bootstrap / se
     if not AGREES[0] <= ratio <= AGREES[1]:
         yield note("bootstrap_disagrees", ratio=float(f"{ratio:.2f}"))
-
-
-def auc_replicates(predictions: Predictions, images: Images, design: Design) -> Floats:
-    """[B, R] AUC (or its mean over usable classes) of every run of a model under resampled images.
-
-    The study's image weights are used, drawn within classes where one has fewer than 30 films
-    and no patient has several. Replicates without a class are NaN.
-    """
-    resamples = min(design.resamples, AUC_RESAMPLES)
-    n_classes = predictions.probabilities.shape[2]
-    classes = (1,) if n_classes == 2 else usable_classes(predictions.labels, n_classes)
-    positives = [(predictions.labels == k).astype(np.int64) for k in classes]
-    rare = min(int(min(p.sum(), len(p) - p.sum())) for p in positives) < RARE_CLASS
-    if rare and not images.has_patients:
-        chunks = _stratified(predictions.labels, resamples, design.resampling_seed)
-    else:
-        whole = image_weights(images.n_clusters, resamples, design.resampling_seed)
-        chunks = (weights[:, images.clusters[predictions.images]] for weights in whole)
-    found = []
-    for weights in chunks:
-        per_class = [
-            [weighted_auc(run[:, k], positive, weights) for run in predictions.probabilities]
-            for k, positive in zip(classes, positives, strict=True)
-        ]
-        found.append(np.mean(per_class, axis=0).T)
-    return np.concatenate(found)
-
-
-def _stratified(labels: Integers, resamples: int, seed: int) -> Iterator[Floats]:
-    for start in range(0, resamples, CHUNK):
-        generator = numpy_generator("bootstrap", seed, "strata", start)
-        weights = np.zeros((min(CHUNK, resamples - start), len(labels)))
-        for label in np.unique(labels):
-            rows = np.flatnonzero(labels == label)
-            weights[:, rows] = generator.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=len(weights))
-        yield weights

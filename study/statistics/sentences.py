@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from study.statistics.design_sentences import DESIGN_SENTENCES
+from study.statistics.effect_sentences import EFFECT_SENTENCES
+
 
 class Note(NamedTuple):
     """A code and the facts of its sentence."""
@@ -36,6 +39,8 @@ def _written(value: str | int | float) -> str:
 
 
 SENTENCES: dict[str, tuple[str, str]] = {
+    **DESIGN_SENTENCES,
+    **EFFECT_SENTENCES,
     # what kept the primary question from being answered
     "no_data": (
         "No value of {metric} for {arm} ({n} of {listed} images).",
@@ -114,9 +119,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "모든 값이 있는 이미지: {share}%. 있는 값만으로 평균함 (값 없음 {undefined}개).",
     ),
     "missing_by_arm": (
-        "The metric is undefined more often in one arm (p = {p}); with undefined as worst the difference is {worst}, "
-        "with undefined dropped {dropped}.",
-        "값이 없는 비율이 군마다 다름 (p = {p}). 최악값으로 대체한 차이: {worst}, 제외한 차이: {dropped}.",
+        "The metric is undefined more often in one arm (sign test over {n} images of these trained models, {runs} runs, "
+        "p {p}, unadjusted); with undefined as worst the difference is {worst}, with undefined dropped {dropped}.",
+        "값이 없는 비율이 군마다 다름 (학습된 이 모델들, 실행 {runs}회, 이미지 {n}장의 부호 검정, p {p}, 보정 전). "
+        "최악값으로 대체한 차이: {worst}, 제외한 차이: {dropped}.",
     ),
     "classes_left_out": (
         "Mean AUC over {k} of {n} classes.",
@@ -172,8 +178,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "한계값이 결과 확인 이후에 정해짐.",
     ),
     "metric_unreliable": (
-        "Images do not agree on which arm is best on this metric (alpha {alpha}).",
-        "이 지표에서는 이미지마다 우수한 군이 다름 (alpha {alpha}).",
+        "Images do not agree on which of {n} maps is best on this metric (alpha {alpha}, {arm}).",
+        "이 지표에서는 이미지마다 맵 {n}개의 순서가 다름 (alpha {alpha}, {arm}).",
     ),
     # what a ranking of attribution methods says, and how far it carries
     "ranks_these_models": (
@@ -189,6 +195,48 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "few_blocks": (
         "{n} {unit}: the test and the critical difference are approximate.",
         "{unit_ko} {n}개: 검정과 임계차는 근사값임.",
+    ),
+    # all arms at once
+    "too_few_arms": (
+        "{metric}: {n} arms have a value; a comparison of all needs three.",
+        "{metric}: 값이 있는 비교군 {n}개. 한꺼번에 비교하려면 3개 필요.",
+    ),
+    "arms_left_out": (
+        "Left out, without a value: {arms}; {n} arms are compared.",
+        "값이 없어 제외: {arms}. 비교한 비교군: {n}개.",
+    ),
+    "omnibus_few_blocks": (
+        "{n} {unit} for {k} arms: repeated measures need {least} or more.",
+        "비교군 {k}개, {unit_ko} {n}개: 반복측정 분석에는 {least}개 이상 필요.",
+    ),
+    "omnibus_no_residual": (
+        "The arms differ by the same amount everywhere: repeated measures have no error to compare with.",
+        "모든 곳에서 비교군 간 차이가 같음: 반복측정 분석의 오차를 구할 수 없음.",
+    ),
+    "omnibus_ties": (
+        "All arms tie in every one of the {unit}: there are no ranks to compare.",
+        "모든 {unit_ko}에서 비교군의 값이 같음: 비교할 순위가 없음.",
+    ),
+    # agreement between runs
+    "agreement_models_only": (
+        "{runs} runs of {arm}: fewer than 4, so nothing is said about retraining; the interval is for these models.",
+        "실행 {runs}회 ({arm}): 4회 미만이므로 재학습에 대해서는 말하지 않음. 신뢰구간은 이 모델들에 관한 것임.",
+    ),
+    "agreement_no_pair": (
+        "{runs} run of {arm} has maps: there is no pair of runs to compare.",
+        "맵이 있는 실행 {runs}회 ({arm}): 비교할 쌍이 없음.",
+    ),
+    "agreement_undefined": (
+        "{n} of {total} pairs of maps have no rank correlation (a map is flat or not finite); they are left out.",
+        "맵 쌍 {total}개 중 {n}개: 맵이 고르거나 유한하지 않아 순위 상관이 없음. 제외함.",
+    ),
+    "agreement_constant": (
+        "Every image has the same agreement ({value}): no interval.",
+        "모든 이미지의 일치도가 같음 ({value}): 신뢰구간 없음.",
+    ),
+    "agreement_random": (
+        "The method draws at random: part of the disagreement is that of the draws.",
+        "무작위 추출을 쓰는 방법: 불일치의 일부는 추출에 따른 것임.",
     ),
     # facts about the study
     "diverged_runs": (

@@ -12,6 +12,7 @@ from study.statistics.comparison import Draft
 from study.statistics.components import VarianceComponents, agreement_on_order, mean_squares, variance_components
 from study.statistics.floats import Floats, number
 from study.statistics.means import blocks_of
+from study.statistics.missing import arm_values
 
 
 def components(design: Design, cells: Cells) -> tuple[Components, ...]:
@@ -20,16 +21,15 @@ def components(design: Design, cells: Cells) -> tuple[Components, ...]:
 
 
 def _components(design: Design, key: Key, block: Block) -> Components:
-    rows = [block.rows(arm) for arm in design.arms]
-    rows = [part[np.isfinite(block.values[part]).any(axis=1)] for part in rows if len(part)]
-    rows = [part for part in rows if len(part)]
-    if not rows:
+    arms = [values for _, values in (arm_values(block, arm) for arm in design.arms) if len(values)]
+    if not arms:
         return Components(*key, None, None, None, None)
-    full = np.isfinite(block.values[np.concatenate(rows)]).all(axis=0)
-    arms = [block.values[part][:, full] for part in rows]
+    full = np.isfinite(np.concatenate(arms)).all(axis=0)
+    arms = [values[:, full] for values in arms]
     if full.sum() < 2:
         return Components(*key, None, None, None, None)
     raw = variance_components(arms)
+    n_runs, n_images = len(arms) / sum(1 / len(arm) for arm in arms), int(full.sum())
     return Components(
         *key,
         run=_floored(raw.run),
@@ -39,14 +39,23 @@ def _components(design: Design, key: Key, block: Block) -> Components:
         raw_run=number(raw.run),
         raw_arm_by_image=number(raw.arm_by_image),
         raw_image=number(raw.image),
-        alpha=agreement_on_order(np.round(np.stack([arm.mean(axis=0) for arm in arms]), 12)),
+        order_of_arms=agreement_on_order(np.round(np.stack([arm.mean(axis=0) for arm in arms]), 12)),
         dependability=_dependability(arms, raw),
+        n_runs=n_runs,
+        n_images=n_images,
+        share_runs=_share_runs(raw, n_runs, n_images),
     )
 
 
 def _floored(value: float) -> float | None:
     plain = number(value)
     return None if plain is None else max(plain, 0.0)
+
+
+def _share_runs(raw: VarianceComponents, n_runs: float, n_images: int) -> float | None:
+    """Luck of runs in v_R / S + v_AI / n; None where the design cannot tell, or neither varies."""
+    runs, images = max(raw.run, 0.0) / n_runs, max(raw.arm_by_image, 0.0) / n_images
+    return number(runs / (runs + images)) if runs + images > 0 else None
 
 
 def _dependability(arms: Sequence[Floats], raw: VarianceComponents) -> float | None:

@@ -61,8 +61,10 @@ def test_a_protocol_is_found_by_its_bare_name_and_by_its_path(study: Study) -> N
 def test_an_unknown_name_is_told_with_the_nearest_one(study: Study) -> None:
     ended = study("validate", "smoek")
     assert (ended.code, ended.out) == (2, "")
+    known = ", ".join(sorted(path.stem for path in Path("protocols").glob("*.yaml")))
+    assert "mae_effect, mask_ratio, masking" in known
     assert ended.err == (
-        "there is no protocol 'smoek', here or in protocols/; did you mean 'smoke'?\nknown: attribution_methods, mae_effect, occlusion_bias, shortcut, smoke\n"
+        f"there is no protocol 'smoek', here or in protocols/; did you mean 'smoke'?\nknown: {known}\n"
     )
     assert "there is no such file" in study("validate", "elsewhere/x.yaml").err
 
@@ -76,7 +78,7 @@ def test_mistakes_end_with_code_2_and_no_traceback(study: Study) -> None:
         "protocols/smoke.yaml: 1 problem, nothing was run\n\n"
         "  line 16  arms.mae_random[0].mae.masking\n"
         "           'centre' is not a known masking; did you mean 'center'?\n"
-        "           known: center, random\n"
+        "           known: block, center, edge, grid, random\n"
     )
     assert not Path("runs").exists()
 
@@ -161,19 +163,27 @@ def test_a_new_protocol_for_a_manifest_is_valid_and_planned(study: Study) -> Non
     assert "9 runs, 0 of them done" in study("plan", "mine").out
 
 
-def test_a_folder_without_a_manifest_gets_one_and_no_box_metrics(study: Study) -> None:
+def test_class_folders_need_no_manifest_and_no_box_metrics_are_asked_for(study: Study) -> None:
     films(Path("films"), manifest=False)
     assert study("new", "--data", "films", "--name", "mine", "--model", "densenet_phantom").code == 0
-    assert (
-        Path("protocols/mine.csv")
-        .read_text(encoding="utf8")
-        .startswith("image,label,split,patient_id,boxes\nill/0.png,ill")
-    )
+    assert not Path("protocols/mine.csv").exists()
     protocol = read(Path("protocols/mine.yaml"))
+    assert protocol.data["films"].model_dump()["folder"] == "../films"
     assert protocol.models == ("densenet_phantom",)
     assert protocol.analysis.primary.metric == "faithfulness_gap"
     assert not {"ehr", "energy_pg"} & set(protocol.metric_labels)
     assert study("plan", "mine").code == 0
+
+
+def test_loose_images_get_a_manifest_to_be_completed(study: Study) -> None:
+    films(Path("films"), manifest=False)
+    assert study("new", "--data", "films/ill", "--name", "mine").code == 0
+    text = Path("protocols/mine.csv").read_text(encoding="utf8")
+    assert text.startswith("image,label,split,patient_id,boxes\n0.png,,,,\n")
+    protocol = read(Path("protocols/mine.yaml"))
+    assert protocol.data["films"].model_dump()["manifest"] == "mine.csv"
+    assert protocol.data["films"].model_dump()["images"] == "../films/ill"
+    assert "BEFORE IT CAN RUN: it needs at least two classes" in Path("protocols/mine.yaml").read_text(encoding="utf8")
 
 
 def test_a_new_protocol_never_replaces_one_and_leaves_nothing_when_it_fails(study: Study) -> None:
@@ -183,7 +193,7 @@ def test_a_new_protocol_never_replaces_one_and_leaves_nothing_when_it_fails(stud
     ended = study("new", "--data", "films", "--name", "my study")
     assert ended.code == 2
     assert "found 'my study'; use letters, digits, '_' and '-' only" in ended.err
-    assert "is not a folder" in study("new", "--data", "nowhere", "--name", "mine").err
+    assert "nowhere does not exist; a folder of films" in study("new", "--data", "nowhere", "--name", "mine").err
     assert sorted(Path("protocols").iterdir()) == before
 
 

@@ -15,6 +15,8 @@ import pytest
 PROTOCOL = Path(__file__).resolve().parents[2] / "protocols" / "smoke.yaml"
 MOMENTS = range(10)
 LIMIT_S = 900.0
+STAGES_BEFORE_CTRL_C = 8
+"""Stages finished when Ctrl-C comes: in the middle of the work, however busy the machine is."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -94,10 +96,10 @@ def test_killed_at_any_moment_the_same_command_gives_the_same_findings(
 def test_ctrl_c_in_the_middle_and_the_same_command_gives_the_same_findings(
     folder: Path, undisturbed: tuple[bytes, float]
 ) -> None:
-    expected, seconds = undisturbed
+    expected, _ = undisturbed
     process = study(folder)
-    with suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=seconds / 2)
+    while process.poll() is None and len(list((folder / "runs").rglob("manifest.json"))) < STAGES_BEFORE_CTRL_C:
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
     assert process.returncode == 130

@@ -16,6 +16,7 @@ from study.statistics.components import mean_squares, variance_components
 from study.statistics.floats import Floats, Integers, rounded
 from study.statistics.influence import by_jackknife, of_mean
 from study.statistics.multiplicity import METHODS, adjust
+from study.statistics.pooled import crossed_pooled
 from study.statistics.primary import ArmFigures, Crossed, covariances, crossed
 
 Values = Iterator[tuple[str, float]]
@@ -141,21 +142,25 @@ def crossed_nested(folder: Path) -> Values:
     squares, parts = mean_squares(list(arms.values())), variance_components(list(arms.values()))
     yield from _fields("B.ms", squares, arm="arm", image="image", run_in_arm="run_in_arm", arm_image="arm_image")
     yield "B.ms.residual", squares.residual
+    names = {"run": "run", "image_arm": "arm_by_image", "image": "image", "Residual": "residual"}
+    yield from _fields("B.lmer.var", parts, **names)  # REML is ANOVA where the design is balanced
     yield from _fields("B.vc", parts, run="run", arm_image="arm_by_image", image="image", residual="residual")
     covariance, test = omnibus.mean_covariances(list(figures.values())), omnibus.nested_f(list(figures.values()))
     yield from _fields("B.or", covariance, var_error="error", cov2="cov2", cov3="cov3_nested")
     yield from _fields("B.or", test, ms_T="ms_arms", ms_R_in_T="ms_runs", F="f", df2_hillis="df2", p="p_value")
     control, *others = arms
     for arm in others:
-        yield from _pooled(f"B.or.pooled.{arm}", figures[arm], figures[control], test)
+        yield from _pooled(arm, list(figures.values()), [float((a == arm) - (a == control)) for a in figures])
         yield from _against(f"B.{{}}.{arm}", arms[arm], arms[control])
         yield from _product_bootstrap(folder, arms, arm)
 
 
-def _pooled(prefix: str, arm: ArmFigures, control: ArmFigures, test: omnibus.OmnibusF) -> Values:
-    estimate = arm.figures.mean() - control.figures.mean()
-    result = companions.t_test(float(estimate), test.se, test.df2)
-    yield from _fields(prefix, result, estimate="estimate", se="se", df="df", p="p_value")
+def _pooled(arm: str, figures: list[ArmFigures], weights: list[float]) -> Values:
+    """One run variance for all arms, which in a balanced design is the mixed model with crossed random effects."""
+    result = crossed_pooled(figures, weights)
+    yield from _difference(f"B.or.pooled.{arm}", result, "estimate", "se", "df", "p")
+    for method in ("kr", "satt"):
+        yield from _difference(f"B.lmer.{method}.{arm}", result, "estimate", "se", "df", "t", "p")
 
 
 def _against(prefix: str, arm: Floats, control: Floats) -> Values:

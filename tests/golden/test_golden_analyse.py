@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from study.records import Analysis, Contrast, Design, Finding, MetricFacts, RunStatus, Seeding
+from study.records import Analysis, Contrast, Design, Finding, MetricFacts, Rules, RunStatus, Seeding
 from study.statistics import analyse
 
 pytestmark = pytest.mark.shared
@@ -25,7 +27,9 @@ def expected(golden: Path) -> dict[str, float]:
     return {value["id"]: value["value"] for value in values}
 
 
-def analysis_of(table: pd.DataFrame, *, seeding: Seeding = "nested", cluster: str = "image") -> Analysis:
+def analysis_of(
+    table: pd.DataFrame, *, seeding: Seeding = "nested", cluster: str = "image", **changes: Any
+) -> Analysis:
     """Every arm of a golden table against its first one."""
     arms = tuple(dict.fromkeys(table["arm"]))
     run_id = table["arm"] + "-vit-seed" + table["seed"].astype(str)
@@ -51,7 +55,7 @@ def analysis_of(table: pd.DataFrame, *, seeding: Seeding = "nested", cluster: st
         ),
         resamples=500,
     )
-    return analyse(design, scores)
+    return analyse(replace(design, **changes), scores)
 
 
 def test_crossed_data_give_the_primary_analysis_and_its_companions(golden: Path, expected: dict[str, float]) -> None:
@@ -80,6 +84,38 @@ def test_no_finding_reports_the_pooled_rows_p(golden: Path, expected: dict[str, 
         wrong = expected[f"B.WRONG_pooled_rows.{finding.treatment}.p"]
         reported = [value for name, value in vars(finding).items() if name.startswith("p_") and value is not None]
         assert all(abs(value - wrong) > 1e-6 * wrong for value in reported)
+
+
+def paired_images(golden: Path) -> pd.DataFrame:
+    """Data A as one run of each arm."""
+    table = pd.read_csv(golden / "A_paired_images.csv").set_axis(["image", "baseline", "candidate"], axis=1)
+    return table.melt("image", var_name="arm").assign(seed=0)
+
+
+def test_effect_sizes_over_images_and_their_bootstrap(golden: Path, expected: dict[str, float]) -> None:
+    finding = analysis_of(paired_images(golden), resamples=10_000).findings[0]
+    for name in ("dz", "gz", "d_av", "d_rm", "rank_biserial"):
+        assert getattr(finding, name) == pytest.approx(expected[f"A.{name}"], rel=1e-6), name
+    assert finding.dz_low == pytest.approx(expected["A.dz_ci_low"], rel=1e-4)
+    assert finding.gz_high == pytest.approx(expected["A.dz_ci_high"] * expected["A.hedges_J"], rel=1e-4)
+    assert finding.p_improve_images == pytest.approx(expected["A.prob_improvement_paired"])
+    for ours, theirs, tolerance in (
+        ("ci_bootstrap_models_low", "A.boot.pct_low", 0.00125794),
+        ("ci_bootstrap_models_high", "A.boot.pct_high", 0.00125794),
+        ("ci_bca_models_low", "A.boot.bca_low", 0.00171538),
+        ("ci_bca_models_high", "A.boot.bca_high", 0.00171538),
+    ):
+        assert abs(getattr(finding, ours) - expected[theirs]) <= tolerance, ours
+    assert finding.bootstrap_models_error == pytest.approx(0.027 * expected["A.boot.se_infinite"], rel=0.05)
+
+
+def test_one_run_variance_for_all_arms(golden: Path, expected: dict[str, float]) -> None:
+    table = pd.read_csv(golden / "B_crossed_nested.csv")
+    for finding in analysis_of(table, rules=Rules(pool_run_variance=True)).findings:
+        assert finding.run_variance == "pooled"
+        for ours, theirs in {"estimate": "estimate", "se": "se", "df": "df", "p_value": "p"}.items():
+            wanted = expected[f"B.or.pooled.{finding.treatment}.{theirs}"]
+            assert getattr(finding, ours) == pytest.approx(wanted, rel=1e-6), ours
 
 
 def missing(golden: Path) -> Finding:

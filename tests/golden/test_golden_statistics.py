@@ -32,7 +32,11 @@ pytestmark = [
 ]
 
 NOT_COVERED = {
-    "B.lmer.": "mixed models are not offered: slow in Python and without small-sample df",
+    **dict.fromkeys(
+        (f"B.lmer.{method}.{arm}.ci_" for method in ("kr", "satt") for arm in ("mae", "proxy")),
+        "limits on Kenward-Roger's or Satterthwaite's df; ours are on Hillis's, 17.34 against 17.18",
+    ),
+    "B.lmer.reml_crit": "mixed models are not offered: slow in Python and without small-sample df",
     "C.lmer.": "as above",
     "D.lmer.": "as above",
     "G.lmer.": "as above",

@@ -116,7 +116,11 @@ extra: 1
             "arms.mae_center[0].finetune",
             "'finetune' makes the classifier and must be the last stage of the chain",
         ),
-        (13, "arms.mae_center[1].rotation", "the chain ends with 'rotation'; it must end with finetune"),
+        (
+            13,
+            "arms.mae_center[1].rotation",
+            "the chain ends with 'rotation'; it must end with finetune or linear_probe",
+        ),
         (14, "reference", "'basline' is not a known arm; did you mean 'baseline'?"),
         (15, "seeds", "'0' is listed 2 times"),
         (16, "explain[1]", "'grad_cam' is not a known attribution; did you mean 'gradcam'?"),
@@ -509,7 +513,10 @@ def test_the_resolved_protocol_can_be_written_as_a_protocol_again(write: Write, 
     assert read(again) == protocol.model_copy(update={"source": again})
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "protocols").glob("*.yaml")), ids=lambda path: path.stem)
+SHIPPED = [path for path in sorted((ROOT / "protocols").glob("*.yaml")) if path.stem != "transfer_real"]  # needs files
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_shipped_protocol_is_fine(path: Path) -> None:
     protocol = read(path)
     assert isinstance(protocol, Protocol)

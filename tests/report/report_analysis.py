@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from report_design import Made, study_design
 from report_rankings import cross, rankings
+from report_reliability import components, omnibus, reliability, run_agreement
 
 from study.records import (
     Analysis,
-    Components,
     Contrast,
     CurveSummary,
     Design,
@@ -37,7 +37,7 @@ def analysis(made: Made) -> Analysis:
         findings=findings,
         means=tuple(_means(made, design, run_means)),
         run_means=run_means,
-        components=(Components(made.models[0], "gradcam", made.primary, 0.0001, 0.0003, 0.001, 0.01),),
+        components=tuple(components(design, made.primary)),
         image_differences=tuple(_image_differences(made, primary, rng)),
         seed_differences=tuple(
             SeedDifference(f.contrast_id, seed, (f.estimate or 0) + float(rng.normal(0, 0.006)))
@@ -47,6 +47,9 @@ def analysis(made: Made) -> Analysis:
         curves=tuple(_curves(made, design)),
         rankings=() if made.undefined else tuple(rankings(design, made.metrics, n=made.images)),
         cross=tuple(cross(design, made.cross, n=made.images)),
+        omnibus=() if made.undefined else tuple(omnibus(design, made.metrics, n=made.images)),
+        agreement=() if made.undefined else tuple(run_agreement(design, n=made.images)),
+        reliability=() if made.undefined else tuple(reliability(design, made.metrics, n=made.images)),
     )
 
 

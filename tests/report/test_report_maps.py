@@ -215,7 +215,7 @@ def test_auc_per_class_only_with_more_than_two_classes() -> None:
     assert per_class(made()) == []
     (table,) = per_class(made(classes=("normal", "loose", "worn, in part")))
     assert [head.text.en for head in table.heads] == ["Arm", "normal", "loose", "worn, in part"]
-    assert table.caption.en == "AUC × 100 of each class against the rest."
+    assert table.caption.en == "AUC × 100 of each class against the rest: 60 images, mean ± SD over 3 runs."
 
 
 def test_auc_per_class_needs_no_line_in_the_design() -> None:

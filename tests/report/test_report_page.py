@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import ImageFile
 from pypdf import PdfReader
 from report_builder import Made, made_up
 
@@ -90,6 +91,11 @@ def test_all_files_are_written_and_pages_are_counted(rendered: RenderedReport) -
         assert path.stat().st_size > 500
     assert rendered.html.stat().st_size < 3_000_000
     assert rendered.pdf.stat().st_size < 2_000_000
+
+
+def test_a_pdf_leaves_the_reading_of_broken_films_strict(rendered: RenderedReport) -> None:
+    assert rendered.pdf.is_file()
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES, "truncated films would be taken for whole ones"
 
 
 def test_page_one_is_one_page_and_section_two_begins_the_next(rendered: RenderedReport) -> None:

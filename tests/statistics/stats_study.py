@@ -37,11 +37,11 @@ def crossed_values(
 
 
 def score_rows(values: Mapping[str, Any], metric: str = "ehr", clusters: list[str] | None = None) -> pd.DataFrame:
-    """The score table of arm -> [S, n] values; run `arm-vit-seedS`, image `iN`."""
+    """The score table of arm -> [S, n] values; run `arm-vit-seedS`, image `i0000`, `i0001`, ...."""
     frames = []
     for arm, matrix in values.items():
         for seed, row in enumerate(np.asarray(matrix, dtype=float)):
-            images = [f"i{i}" for i in range(len(row))]
+            images = [f"i{i:04d}" for i in range(len(row))]
             frame = pd.DataFrame({"image_id": images, "cluster": clusters or images, "value": row})
             named = {"run_id": f"{arm}-vit-seed{seed}", "arm": arm, "model": "vit", "seed": seed}
             frames.append(frame.assign(**named, attribution="gradcam", metric=metric, metric_version=3, reason=""))
@@ -53,7 +53,7 @@ def prediction_rows(scores: Mapping[str, Any], labels: Any) -> pd.DataFrame:
     frames = []
     for arm, matrix in scores.items():
         for seed, row in enumerate(np.asarray(matrix, dtype=float)):
-            images = [f"i{i}" for i in range(len(row))]
+            images = [f"i{i:04d}" for i in range(len(row))]
             frame = pd.DataFrame({"image_id": images, "cluster": images, "label": labels, "p_0": 1 - row, "p_1": row})
             frames.append(frame.assign(run_id=f"{arm}-vit-seed{seed}", arm=arm, model="vit", seed=seed))
     return pd.concat(frames, ignore_index=True)

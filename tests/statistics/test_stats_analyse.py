@@ -280,7 +280,7 @@ def test_image_and_seed_differences_of_primary_contrasts() -> None:
     analysis = analyse(design_of(), score_rows(arms))
     assert len(analysis.image_differences) == 40
     first = analysis.image_differences[0]
-    assert first.image_id == "i0"
+    assert first.image_id == "i0000"
     assert first.difference == pytest.approx(arms["mae"][:, 0].mean() - arms["baseline"][:, 0].mean())
     seeds = {row.seed: row.difference for row in analysis.seed_differences}
     assert seeds[2] == pytest.approx(arms["mae"][2].mean() - arms["baseline"].mean())

@@ -326,7 +326,7 @@ def test_a_study_of_one_arm_has_means_rankings_and_curves_but_no_findings() -> N
     assert ranking.above_control == {"gradcam": ("control_random",)}
     assert {curve.curve for curve in analysis.curves} == {"insertion_morf", "deletion_morf", "deletion_lerf"}
     assert all(curve.difference == () for curve in analysis.curves)
-    assert {part.alpha for part in analysis.components} == {None}
+    assert {part.order_of_arms for part in analysis.components} == {None}
 
 
 def test_rankings_are_kept_in_both_files(tmp_path: Path) -> None:

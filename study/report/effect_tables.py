@@ -20,6 +20,8 @@ BAR = "75%"
 """Share of run pairs that benchmark work often asks for; shown, never judged by."""
 DIGITS = 2
 MOST_ROWS = 12
+READINGS = 3
+"""Rows of a contrast whose arms lack values unequally; print has those of primary contrasts, or the first."""
 """Contrasts of a table in print."""
 
 
@@ -72,13 +74,13 @@ def undefined_table(results: Results) -> Table | None:
             *(Head(TERMS[f"col.{column}"]) for column in ("delta", "ci", "p_raw", "images")),
         ),
         groups=groups,
-        print_lines=MOST_ROWS,
+        print_lines=READINGS * max(1, sum(row["family"] == "primary" for row in rows)),
     )
 
 
-def words(results: Results) -> list[str]:
-    """Keys of the glossary for the effect sizes and settings that occur."""
-    rows = of_family(results, "primary")
+def words(results: Results, *, web: bool = True) -> list[str]:
+    """Keys of the glossary for the effect sizes (which print leaves to the page) and settings that occur."""
+    rows = of_family(results, "primary") if web else []
     occurring = [each for each in (*RECIPE, *MODELS) if any(row.get(each) is not None for row in rows)]
     asked = any(row.get("noninferiority") for row in results["contrasts"])
     at_once = any(row.get("ci_simultaneous_low") is not None for row in results["contrasts"])

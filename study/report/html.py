@@ -250,7 +250,7 @@ def render_page(content: Content, languages: Sequence[Language], *, web: bool, o
             faces=Markup(content.faces),
             date=asides.date(results["date"]),
             methods=methods(results),
-            glossary=glossary(results),
+            glossary=glossary(results, web=web),
             controls=[controls_table(results, model) for model in results["models"]],
             control_sentences=asides.controls(results),
             statistics_notes=asides.statistics_notes(results, most=asides.MOST_NOTES if web else asides.MOST_IN_PRINT),

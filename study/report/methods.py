@@ -128,17 +128,17 @@ def _margins(results: Results) -> Iterator[Text]:
     yield fill("m.margin", margins=join(parts, ", "), later=spoken(results, "m.margin.later") if later else same(""))
 
 
-def glossary(results: Results) -> list[Entry]:
-    """The words that occur: nouns of the design, metrics and maps of the protocol, statistics."""
+def glossary(results: Results, *, web: bool = True) -> list[Entry]:
+    """The words that occur: nouns of the design, metrics and maps of the protocol, statistics; fewer in print."""
     metrics = [base(label) for label in results["metrics"]]
     maps = [base(label) for label in (*real(results), *controls(results))]
     verdicts = {row["verdict"]["kind"] for row in of_family(results, "primary")}
     margin = any(row["margin"] is not None for row in of_family(results, "primary"))
     words = [*_ALWAYS_FIRST, *metrics, *maps]
     words += ["delta", "p_adj"] if results["contrasts"] else []
-    words += effect_words(results)
+    words += effect_words(results, web=web)
     words += ["rank", "critical_difference"] if ranks.shown(results) else []
-    words += ["omnibus", "kendall_w"] if any(row["means"] for row in results.get("omnibus", ())) else []
+    words += ["omnibus", "kendall_w"] if web and any(row["means"] for row in results.get("omnibus", ())) else []
     words += ["run_agreement"] if any(row["estimate"] is not None for row in results.get("run_agreement", ())) else []
     words += ["alpha", "dependability"] if results.get("reliability") else []
     words += ["interaction", "simple_effect"] if results["factorial"] else []

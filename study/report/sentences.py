@@ -69,13 +69,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "모든 주요 비교의 평균, 신뢰구간, 보정 p: 5절.",
     ),
     "more.list": ("{n} more: see section 9.", "{n}건 더 있음: 9절 참조."),
-    "more.tables": ("{n} more tables: see report.html.", "표 {n}개 더 있음: report.html 참조."),
+    "more.tables": ("More tables ({n}): see report.html.", "표 {n}개 더 있음: report.html 참조."),
+    "more.effects": ("Effect sizes with their intervals: see report.html.", "효과 크기와 구간: report.html 참조."),
     "more.omnibus": (
         "All arms compared at once (context, never a gate): see report.html.",
         "모든 비교군의 동시 비교 (맥락용, 관문 아님): report.html 참조.",
     ),
     "more.file": ("{n} more rows: see {file}.", "{n}행 더 있음: {file} 참조."),
-    "more.figures": ("{n} more figures: see report.html.", "그림 {n}개 더 있음: report.html 참조."),
+    "more.figures": ("More figures ({n}): see report.html.", "그림 {n}개 더 있음: report.html 참조."),
     "more.thumbnails": (
         "{n} more images of the gallery are left out here; they are listed in results.json.",
         "갤러리 영상 {n}개는 생략됨; 목록은 results.json 참조.",

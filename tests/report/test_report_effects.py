@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 from report_builder import Made, made_up
 
 from study.records import Effects, Finding
@@ -250,7 +251,7 @@ def test_the_methods_paragraph_says_which_choices_were_made() -> None:
     assert "One run variance" not in plain
 
 
-def test_the_page_holds_the_tables_print_the_first_of_them(tmp_path: Path) -> None:
+def test_the_page_holds_the_tables_and_print_says_where_they_are(tmp_path: Path) -> None:
     report = made_up(SMALL)
     found = tuple(replace(f, **SIZES) if f.family == "primary" else f for f in report.analysis.findings)
     done = render(replace(report, analysis=replace(report.analysis, findings=found)), tmp_path)
@@ -258,4 +259,7 @@ def test_the_page_holds_the_tables_print_the_first_of_them(tmp_path: Path) -> No
     assert page.count('id="t-effects-') == 2
     assert 'id="t-equivalence"' in page
     assert "55% to 66%" in page
+    printed = " ".join(text.extract_text() for text in PdfReader(done.pdf).pages)
+    assert "Effect sizes with their intervals: see report.html." in printed
+    assert "55% to 66%" not in printed
     assert "effects-models" in done.tables.read_text(encoding="utf8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -126,29 +127,29 @@ class Comparison(Frozen):
     report: ReportSettings = ReportSettings()
 
     @property
+    @abstractmethod
     def arm_names(self) -> tuple[str, ...]:
         """The arms in the file's order."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def attribution_labels(self) -> tuple[str, ...]:
         """Labels of all attributions, controls included."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def control_labels(self) -> tuple[str, ...]:
         """Labels of the attributions that are yardsticks, not explanations."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def metric_labels(self) -> tuple[str, ...]:
         """Labels of everything measured on maps."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def metric_facts(self) -> dict[str, MetricFacts]:
         """Label -> direction, bounds and title, the run metrics included."""
-        raise NotImplementedError
 
     @property
     def factorial(self) -> Factorial | None:

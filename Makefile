@@ -68,9 +68,9 @@ format: $(VENV)/ready-dev  ## format the code
 bench: $(VENV)/ready-bench  ## our metrics, methods and statistics beside those of other packages (12 minutes, idle machine)
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/perturbation.py
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/data_path.py
-	@$(VENV)/bin/python tests/benchmarks/mae_step.py
 	@$(VENV)/bin/python tests/benchmarks/peers.py --out tests/benchmarks/peers.md
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/statistics_speed.py --out tests/benchmarks/statistics.md
+	@$(VENV)/bin/python tests/benchmarks/mae_step.py
 
 clean:  ## remove the environment and caches (never runs/ or reports/)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,7 +22,7 @@ MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-MOST_NOTES, MOST_IN_PRINT = 40, 14
+MOST_NOTES, MOST_IN_PRINT = 40, 8
 MOST_NAMES = 2
 _LANGUAGES: tuple[Language, ...] = ("en", "ko")
 

@@ -17,7 +17,7 @@ LEAST = 0.4
 RHOS = ("rho_high", "rho_low")
 RELIABILITY = ("alpha", "alpha_interval", "dependability", *RHOS)
 """Columns, of which only those with a value anywhere are shown."""
-PRINT_LINES = 8
+PRINT_LINES = 4
 Places = Mapping[tuple[str, str, str, str], Row]
 
 

@@ -382,6 +382,7 @@ def test_a_file_that_cannot_be_written_is_told(power: Power) -> None:
 # ------------------------------------------------------------------------- as a process
 
 
+@pytest.mark.slow
 def test_the_command_as_a_process(power: Power, tmp_path: Path) -> None:
     make_pilot(design_of("mae_effect", n_seeds=3))
     command = [sys.executable, "-m", "study", "power", "mae_effect", "--json", "out/grid.json"]

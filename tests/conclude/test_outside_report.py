@@ -18,6 +18,8 @@ from study.errors import StudyError
 from study.protocol import Lock
 from study.statistics import read_findings
 
+pytestmark = pytest.mark.slow
+
 UNLOCKED = Lock("", "", (), ())
 NOW = datetime(2024, 4, 15, 12, tzinfo=UTC)
 

@@ -251,6 +251,7 @@ def test_the_methods_paragraph_says_which_choices_were_made() -> None:
     assert "One run variance" not in plain
 
 
+@pytest.mark.slow
 def test_the_page_holds_the_tables_and_print_says_where_they_are(tmp_path: Path) -> None:
     report = made_up(SMALL)
     found = tuple(replace(f, **SIZES) if f.family == "primary" else f for f in report.analysis.findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from study.statistics.companions import (
 )
 from study.statistics.floats import Floats, Integers, magnitude, number, rounded
 from study.statistics.influence import compact, of_mean
-from study.statistics.missing import Compared, arm_values, available_mean, compare, pretraining_groups
+from study.statistics.missing import Compared, arm_values, available_mean, common_seeds, compare, pretraining_groups
 from study.statistics.pooled import FEWEST_ARMS, crossed_pooled, pooled_variance
 from study.statistics.primary import ArmFigures, Crossed, crossed
 from study.statistics.sentences import Note
@@ -78,24 +78,19 @@ def find_block(cells: Cells, contrast: tuple[str, str, str]) -> Block | None:
     return image_block(metric, cells.predictions[model]) if model in cells.predictions else None
 
 
-def may_pair(design: Design, treatment: tuple[RunStatus, ...], control: tuple[RunStatus, ...]) -> bool:
-    """Paired seeds, at least four in both arms, and no run that stands for several."""
+def may_pair(design: Design, runs: Sequence[tuple[RunStatus, ...]]) -> bool:
+    """Paired seeds, at least four in all these arms, and no run that stands for several."""
     if design.seeding != "paired":
         return False
-    collapsed = any(1 < len(pretraining_groups(runs)) < len(runs) for runs in (treatment, control))
-    return not collapsed and n_pairs(treatment, control) >= FEWEST_PAIRS
-
-
-def n_pairs(treatment: tuple[RunStatus, ...], control: tuple[RunStatus, ...]) -> int:
-    """Seeds finished in both arms."""
-    return len({run.seed for run in treatment} & {run.seed for run in control})
+    collapsed = any(1 < len(pretraining_groups(arm)) < len(arm) for arm in runs)
+    return not collapsed and len(common_seeds(runs)) >= FEWEST_PAIRS
 
 
 def draft_mean(made: Draft, design: Design, block: Block, cells: Cells) -> None:
     """Every question about a contrast of means over images that needs no resampling and no other contrast."""
     contrast = made.contrast
     runs = [tuple(block.runs[int(r)] for r in block.rows(arm)) for arm in (contrast.treatment, contrast.control)]
-    compared = compare(block, contrast.treatment, contrast.control, paired=may_pair(design, runs[0], runs[1]))
+    compared = compare(block, contrast.treatment, contrast.control, paired=may_pair(design, runs))
     made.compared, made.paired = compared, compared.paired
     clusters = made.clusters = compact(cells.images.clusters[compared.images])
     n_clusters = int(clusters.max(initial=-1)) + 1

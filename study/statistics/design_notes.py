@@ -14,16 +14,17 @@ from study.statistics.means import RunFigures
 from study.statistics.missing import (
     MISSING_BY_ARM,
     arm_values,
+    common_seeds,
     missing_by_arm,
     pretraining_groups,
     shares_one_pretraining,
 )
 from study.statistics.multiplicity import adjust
-from study.statistics.notes import FEW_CLUSTERS
+from study.statistics.notes import FEW_CLUSTERS, companion_notes, pooling
 from study.statistics.resampling import units
 from study.statistics.run_words import is_lost, planned, reason, reason_ko, without_value
 from study.statistics.sentences import Note, note
-from study.statistics.several import Source, common_seeds
+from study.statistics.several import Source
 from study.statistics.weighted import Answered
 
 
@@ -35,8 +36,9 @@ def notes_of(made: Answered, design: Design, contrast: Contrast, source: Source)
         found += _images(made, source)
     found += _precision(made)
     if design.rules.pool_run_variance and made.status == "ok":
-        found.append(_pooling(made))
-    found += _companions(made, design.alpha)
+        cut = made.together
+        found.append(pooling((*cut.sides, *cut.others), paired=cut.paired, pools=cut.pools))
+    found += companion_notes(made.fields, design.alpha)
     if contrast.margin is not None and contrast.margin_set_later:
         found.append(note("margin_set_later"))
     return found
@@ -140,29 +142,6 @@ def _precision(made: Answered) -> Iterator[Note]:
             yield note("v_case_negative")
     if made.status in ("ok", "insufficient_runs") and cut.n_clusters < FEW_CLUSTERS:
         yield note("few_clusters", n=cut.n_clusters, **units(cut.patients))
-
-
-def _pooling(made: Answered) -> Note:
-    """Whose run variance was used, where one for all arms was asked for."""
-    cut = made.together
-    if cut.paired:
-        return note("pooling_paired")
-    arms = (*cut.sides, *cut.others)
-    if not cut.pools:
-        return note("pooling_refused", n=len(arms))
-    spreads = [float(arm.figures.std(ddof=1)) for arm in arms]
-    ratio = f"{max(spreads) / min(spreads):.1f}" if min(spreads) > 0 else "∞"
-    return note("run_variance_pooled", n=len(arms), runs=sum(len(arm.figures) for arm in arms), ratio=ratio)
-
-
-def _companions(made: Answered, alpha: float) -> Iterator[Note]:
-    """Why the primary analysis and its companions disagree, where they do."""
-    p, p_models, p_images = (made.fields.get(name) for name in ("p_value", "p_models", "p_images"))
-    if p is not None and p >= alpha:
-        if p_models is not None and p_models < alpha:
-            yield note("models_not_recipe")
-        elif p_images is not None and p_images < alpha:
-            yield note("few_images")
 
 
 def interaction_notes(made: Answered, factorial: Factorial, *, inside: bool) -> Iterator[Note]:

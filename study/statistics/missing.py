@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,26 @@ class Compared:
     def differences(self) -> Floats:
         """[n] treatment minus control, each image averaged over runs."""
         return np.asarray(self.treatment.mean(axis=0) - self.control.mean(axis=0))
+
+
+class Shared(NamedTuple):
+    """Some arms on the same images, without a hole.
+
+    Attributes:
+        runs: of each arm; same seeds in the same order if paired.
+        values: of each arm, [S, n].
+        kept: [n] columns of the block.
+        n_applicable, n_undefined, complete: as in `Compared`.
+        share_complete: share of the applicable images that have every cell.
+    """
+
+    runs: tuple[tuple[RunStatus, ...], ...]
+    values: tuple[Floats, ...]
+    kept: Integers
+    n_applicable: int
+    n_undefined: int
+    complete: bool
+    share_complete: float
 
 
 def pretraining_groups(runs: tuple[RunStatus, ...]) -> list[list[int]]:
@@ -115,39 +137,63 @@ def arm_values(block: Block, arm: str) -> tuple[tuple[RunStatus, ...], Floats]:
     return runs, values
 
 
-def compare(block: Block, treatment: str, control: str, *, paired: bool) -> Compared:
-    """The cells of two arms that the primary analysis uses.
+def common_seeds(runs: Sequence[tuple[RunStatus, ...]]) -> list[int]:
+    """Seeds finished in every arm, in the order of the first."""
+    others = [{run.seed for run in arm} for arm in runs[1:]]
+    return [run.seed for run in runs[0] if all(run.seed in seeds for seeds in others)]
 
-    Images where the metric never applies leave both arms. If at least 90 % of the others have all
+
+def rows_of_pairs(runs: Sequence[tuple[RunStatus, ...]]) -> list[list[int]]:
+    """Rows of each arm's common seeds, in one order."""
+    seeds = common_seeds(runs)
+    return [[[run.seed for run in arm].index(seed) for seed in seeds] for arm in runs]
+
+
+def share(block: Block, arms: Sequence[str], *, paired: bool) -> Shared:
+    """The cells of these arms that the primary analysis uses.
+
+    Images where the metric never applies leave all arms. If at least 90 % of the others have all
     cells, only those are used; otherwise per-image means over the available cells in common
     (same seed if paired, any if nested).
     """
-    runs_t, values_t = arm_values(block, treatment)
-    runs_c, values_c = arm_values(block, control)
+    found = [arm_values(block, arm) for arm in arms]
+    runs, values = [part[0] for part in found], [part[1] for part in found]
     if paired:
-        seeds = [run.seed for run in runs_t if run.seed in {other.seed for other in runs_c}]
-        at_t = [[run.seed for run in runs_t].index(seed) for seed in seeds]
-        at_c = [[run.seed for run in runs_c].index(seed) for seed in seeds]
-        runs_t, values_t = tuple(runs_t[i] for i in at_t), values_t[at_t]
-        runs_c, values_c = tuple(runs_c[i] for i in at_c), values_c[at_c]
-    finite_t, finite_c = np.isfinite(values_t), np.isfinite(values_c)
+        pairs = rows_of_pairs(runs)
+        runs = [tuple(arm[row] for row in rows) for arm, rows in zip(runs, pairs, strict=True)]
+        values = [arm[rows] for arm, rows in zip(values, pairs, strict=True)]
+    finite = [np.isfinite(arm) for arm in values]
+    common = [np.logical_and.reduce(finite)] * len(arms) if paired else finite
     applicable = np.isfinite(block.values).any(axis=0)
-    common_t, common_c = (finite_t & finite_c,) * 2 if paired else (finite_t, finite_c)
-    usable = common_t.any(axis=0) & common_c.any(axis=0)
-    full = finite_t.all(axis=0) & finite_c.all(axis=0) & usable
+    usable = _every([arm.any(axis=0) for arm in common])
+    full = _every([arm.all(axis=0) for arm in finite]) & usable
     complete = bool(full.sum() >= COMPLETE_SHARE * applicable.sum())
     kept = full if complete else usable
-    undefined = int((~finite_t[:, applicable]).sum() + (~finite_c[:, applicable]).sum())
-    return Compared(
-        runs_t,
-        runs_c,
-        available_mean(values_t[:, kept], common_t[:, kept]),
-        available_mean(values_c[:, kept], common_c[:, kept]),
-        block.images[kept],
-        len(block.images),
+    return Shared(
+        tuple(runs),
+        tuple(available_mean(arm[:, kept], there[:, kept]) for arm, there in zip(values, common, strict=True)),
+        np.flatnonzero(kept),
         int(applicable.sum()),
-        undefined,
+        int(sum((~arm[:, applicable]).sum() for arm in finite)),
         complete,
+        float(full.sum() / max(int(applicable.sum()), 1)),
+    )
+
+
+def compare(block: Block, treatment: str, control: str, *, paired: bool) -> Compared:
+    """The cells of two arms that the primary analysis uses, by the rule of `share`."""
+    cut = share(block, (treatment, control), paired=paired)
+    runs, values = cut.runs, cut.values
+    return Compared(
+        runs[0],
+        runs[1],
+        values[0],
+        values[1],
+        block.images[cut.kept],
+        len(block.images),
+        cut.n_applicable,
+        cut.n_undefined,
+        cut.complete,
         paired,
     )
 
@@ -188,3 +234,7 @@ def _nan_mean(values: Floats) -> Floats:
     count = np.isfinite(values).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(np.isfinite(values), values, 0.0).sum(axis=0) / count)
+
+
+def _every(parts: Sequence[Any]) -> NDArray[np.bool_]:
+    return np.asarray(np.logical_and.reduce(parts))

@@ -11,10 +11,11 @@ from study.records import Contrast, Design, Ranking
 from study.statistics.auc import usable_classes
 from study.statistics.cells import Block, Cells
 from study.statistics.companions import smallest_sign_p
-from study.statistics.comparison import FEWEST_PAIRS, Draft, find_block, n_pairs
+from study.statistics.comparison import FEWEST_PAIRS, Draft, find_block
 from study.statistics.effect_sizes import improvements
 from study.statistics.floats import Floats
-from study.statistics.missing import pretraining_groups, shares_one_pretraining
+from study.statistics.missing import common_seeds, pretraining_groups, shares_one_pretraining
+from study.statistics.primary import ArmFigures
 from study.statistics.resampling import units
 from study.statistics.run_contrasts import is_auc
 from study.statistics.run_words import is_lost, planned, reason, reason_ko
@@ -47,7 +48,7 @@ def annotate(made: Draft, design: Design, cells: Cells, rankings: Sequence[Ranki
     if made.compared is not None and block is not None and made.status != "no_data":
         found += [*_images(made, block, design, cells), *_shape(made, design.alpha)]
     found += _precision(made, design, cells)
-    made.notes = [*before, *found, *made.notes, *_companions(made.fields, design.alpha)]
+    made.notes = [*before, *found, *made.notes, *companion_notes(made.fields, design.alpha)]
     if contrast.margin is not None and contrast.margin_set_later:
         made.notes.append(note("margin_set_later"))
     made.notes.extend(_reliability(made, design, rankings))
@@ -134,8 +135,8 @@ def _pretraining(made: Draft, design: Design) -> Iterator[Note]:
             yield note("pretraining_runs_averaged", arm=arm, runs=len(runs), n=len(groups))
         elif shares_one_pretraining(runs):
             yield note("conditional_on_pretraining", arm=arm)
-    if design.seeding == "paired" and not made.paired and 1 < n_pairs(sides[0], sides[1]) < FEWEST_PAIRS:
-        yield note("few_pairs", n=n_pairs(sides[0], sides[1]))
+    if design.seeding == "paired" and not made.paired and 1 < len(common_seeds(sides)) < FEWEST_PAIRS:
+        yield note("few_pairs", n=len(common_seeds(sides)))
 
 
 def _images(made: Draft, block: Block, design: Design, cells: Cells) -> Iterator[Note]:
@@ -236,7 +237,8 @@ def _precision(made: Draft, design: Design, cells: Cells) -> Iterator[Note]:
             runs = {"treatment": fields["n_runs_treatment"], "control": fields["n_runs_control"]}
             yield note("permutation_floor", **runs, floor=f"{floor:.3g}")
         if design.rules.pool_run_variance:
-            yield _pooling(made)
+            assert made.sides is not None
+            yield pooling((*made.sides, *made.others), paired=made.paired, pools=made.pools)
     if made.status in ("ok", "insufficient_runs") and fields["n_clusters"] < FEW_CLUSTERS:
         yield note("few_clusters", n=fields["n_clusters"], **units(fields["n_clusters"] < fields["n_images"]))
     if made.fields.get("p_mcnemar") is not None:
@@ -253,13 +255,11 @@ def _precision(made: Draft, design: Design, cells: Cells) -> Iterator[Note]:
             yield note("classes_left_out", k=used, n=n_classes)
 
 
-def _pooling(made: Draft) -> Note:
+def pooling(arms: Sequence[ArmFigures], *, paired: bool, pools: bool) -> Note:
     """Whose run variance was used, where one for all arms was asked for."""
-    assert made.sides is not None
-    if made.paired:
+    if paired:
         return note("pooling_paired")
-    arms = (*made.sides, *made.others)
-    if not made.pools:
+    if not pools:
         return note("pooling_refused", n=len(arms))
     spreads = [float(arm.figures.std(ddof=1)) for arm in arms]
     ratio = f"{max(spreads) / min(spreads):.1f}" if min(spreads) > 0 else "∞"
@@ -281,7 +281,7 @@ def _disagreeing(made: Draft) -> Note:
     )
 
 
-def _companions(fields: Mapping[str, float | None], alpha: float) -> Iterator[Note]:
+def companion_notes(fields: Mapping[str, float | None], alpha: float) -> Iterator[Note]:
     """Why the primary analysis and its companions disagree, where they do."""
     p, p_models, p_images = fields.get("p_value"), fields.get("p_models"), fields.get("p_images")
     if p is not None and p >= alpha:

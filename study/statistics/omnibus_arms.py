@@ -19,7 +19,7 @@ from study.statistics.companions import signed_rank
 from study.statistics.comparison import FEWEST_PAIRS
 from study.statistics.floats import Floats, magnitude, number, rounded
 from study.statistics.influence import cluster_totals
-from study.statistics.missing import arm_values, shares_one_pretraining
+from study.statistics.missing import arm_values, common_seeds, shares_one_pretraining
 from study.statistics.multiplicity import adjust
 from study.statistics.notes import sentences
 from study.statistics.omnibus import (
@@ -33,7 +33,7 @@ from study.statistics.omnibus import (
 from study.statistics.rankings import FEW_BLOCKS, rank_groups
 from study.statistics.resampling import units
 from study.statistics.sentences import Note, note
-from study.statistics.several import Together, common_seeds, together
+from study.statistics.several import Together, together
 
 FEWEST_ARMS = 3
 """Two arms are a contrast, which says all that these tests could."""

@@ -69,7 +69,7 @@ def _rows(made: Draft, design: Design, listed: tuple[RunStatus, ...]) -> Rows:
         at = [row for row, run in enumerate(listed) if run.arm == arm]
         runs.append(tuple(listed[row] for row in at))
         rows.append([[at[member] for member in group] for group in pretraining_groups(runs[-1])])
-    made.paired = may_pair(design, runs[0], runs[1])
+    made.paired = may_pair(design, runs)
     if not made.paired:
         return rows
     shared = sorted({run.seed for run in runs[0]} & {run.seed for run in runs[1]})

@@ -1,25 +1,22 @@
-"""Any number of arms on the same images without a hole: the rule of `missing` for more than two.
+"""Any number of arms on the same images without a hole.
 
-Images on which the metric never applies leave all arms. If at least 90 % of the others have all cells of these arms,
-only those are used, else per-image means over the available cells in common.
+Which cells are used is the rule of `missing.share`; figures of runs are taken as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study.records import Contrast, Design, RunStatus
 from study.statistics.cells import Block, Cells
-from study.statistics.comparison import FEWEST_PAIRS, find_block
+from study.statistics.comparison import find_block, may_pair
 from study.statistics.floats import Floats, Integers
 from study.statistics.influence import compact, of_mean
 from study.statistics.means import RunFigures
-from study.statistics.missing import COMPLETE_SHARE, arm_values, available_mean, pretraining_groups
+from study.statistics.missing import arm_values, available_mean, pretraining_groups, rows_of_pairs, share
 from study.statistics.pooled import FEWEST_ARMS
 from study.statistics.primary import ArmFigures
 from study.statistics.run_contrasts import averaged
@@ -110,61 +107,28 @@ def together(source: Source, arms: Arms, design: Design, cells: Cells) -> Togeth
     return Together("", arms, ((),) * len(arms), (), (), None, (), nothing, 0, 0, 0, 0, True, 0.0, False)
 
 
-def common_seeds(runs: Sequence[tuple[RunStatus, ...]]) -> list[int]:
-    """Seeds finished in every arm, in the order of the first."""
-    others = [{run.seed for run in arm} for arm in runs[1:]]
-    return [run.seed for run in runs[0] if all(run.seed in seeds for seeds in others)]
-
-
-def may_pair(design: Design, runs: Sequence[tuple[RunStatus, ...]]) -> bool:
-    """`comparison.may_pair` for any number of arms."""
-    if design.seeding != "paired":
-        return False
-    collapsed = any(1 < len(pretraining_groups(arm)) < len(arm) for arm in runs)
-    return not collapsed and len(common_seeds(runs)) >= FEWEST_PAIRS
-
-
-def _rows_of_pairs(runs: Sequence[tuple[RunStatus, ...]]) -> list[list[int]]:
-    """Rows of each arm's common seeds, in one order."""
-    seeds = common_seeds(runs)
-    return [[[run.seed for run in arm].index(seed) for seed in seeds] for arm in runs]
-
-
 def _of_block(block: Block, arms: Arms, design: Design, cells: Cells) -> Together:
     listed = [tuple(block.runs[int(row)] for row in block.rows(arm)) for arm in arms]
-    found = [arm_values(block, arm) for arm in arms]
-    runs, values = [part[0] for part in found], [part[1] for part in found]
     paired = may_pair(design, listed)
-    if paired:
-        pairs = _rows_of_pairs(runs)
-        runs = [tuple(arm[row] for row in rows) for arm, rows in zip(runs, pairs, strict=True)]
-        values = [arm[rows] for arm, rows in zip(values, pairs, strict=True)]
-    finite = [np.isfinite(arm) for arm in values]
-    common = [np.logical_and.reduce(finite)] * len(arms) if paired else finite
-    applicable = np.isfinite(block.values).any(axis=0)
-    usable = _every([arm.any(axis=0) for arm in common])
-    full = _every([arm.all(axis=0) for arm in finite]) & usable
-    complete = bool(full.sum() >= COMPLETE_SHARE * applicable.sum())
-    kept = full if complete else usable
-    used = tuple(available_mean(arm[:, kept], there[:, kept]) for arm, there in zip(values, common, strict=True))
-    clusters = compact(cells.images.clusters[block.images[kept]])
-    has_data = bool(kept.any()) and all(runs)
+    cut = share(block, arms, paired=paired)
+    clusters = compact(cells.images.clusters[block.images[cut.kept]])
+    has_data = bool(len(cut.kept)) and all(cut.runs)
     others = [arm for arm in design.arms if arm not in arms] if has_data and _may_pool(design, paired) else []
     return Together(
         "",
         arms,
-        tuple(runs),
-        tuple(of_mean(arm, clusters, weight=design.weight) for arm in used) if has_data else (),
-        tuple(side for arm in others for side in _lent(block, arm, np.flatnonzero(kept), clusters, design.weight)),
-        np.stack([arm.mean(axis=0) for arm in used]) if has_data else None,
-        used if has_data else (),
+        cut.runs,
+        tuple(of_mean(arm, clusters, weight=design.weight) for arm in cut.values) if has_data else (),
+        tuple(side for arm in others for side in _lent(block, arm, cut.kept, clusters, design.weight)),
+        np.stack([arm.mean(axis=0) for arm in cut.values]) if has_data else None,
+        cut.values if has_data else (),
         clusters,
-        int(kept.sum()),
+        len(cut.kept),
         len(block.images),
-        int(applicable.sum()),
-        int(sum((~arm[:, applicable]).sum() for arm in finite)),
-        complete,
-        float(full.sum() / max(int(applicable.sum()), 1)),
+        cut.n_applicable,
+        cut.n_undefined,
+        cut.complete,
+        cut.share_complete,
         paired,
         _may_pool(design, paired),
     )
@@ -182,16 +146,12 @@ def _lent(block: Block, arm: str, at: Integers, clusters: Integers, weight: str)
         yield of_mean(available_mean(values[:, at], available), clusters, weight=weight)
 
 
-def _every(parts: Sequence[Any]) -> NDArray[np.bool_]:
-    return np.asarray(np.logical_and.reduce(parts))
-
-
 def _of_figures(source: RunFigures, arms: Arms, design: Design, cells: Cells) -> Together:
     rows = [_grouped(source, arm) for arm in arms]
     listed = [tuple(run for run in source.runs if run.arm == arm) for arm in arms]
     paired = may_pair(design, listed)
     if paired:
-        rows = [[arm[row] for row in chosen] for arm, chosen in zip(rows, _rows_of_pairs(listed), strict=True)]
+        rows = [[arm[row] for row in chosen] for arm, chosen in zip(rows, rows_of_pairs(listed), strict=True)]
     sides = tuple(averaged(source.values, arm) for arm in rows) if all(rows) else ()
     others = [arm for arm in design.arms if arm not in arms] if sides and _may_pool(design, paired) else []
     lent = [averaged(source.values, groups) for arm in others if len(groups := _grouped(source, arm)) > 1]

@@ -9,7 +9,7 @@ from study.registry.entries import Entry, Format, Registry, Training
 TRAININGS: Registry[Training] = Registry(
     "training stage",
     {
-        "mae": Training("study.train.mae:mae", "Masked autoencoder", settings="MaeSettings"),
+        "mae": Training("study.train.mae:mae", "Masked autoencoder", settings="MaeSettings", version=2),
         "rotation": Training("study.train.rotation:rotation", "Rotation proxy task", settings="RotationSettings"),
         "jigsaw": Training("study.train.jigsaw:jigsaw", "Jigsaw proxy task", settings="JigsawSettings"),
         "exemplar": Training("study.train.exemplar:exemplar", "Exemplar proxy task", settings="ExemplarSettings"),

@@ -98,12 +98,13 @@ class Decoder(nn.Module):
         front, visible = embedded[:, : self.n_prefix], embedded[:, self.n_prefix :]
         seen = torch.cat([front, visible + positions[order[:, :n_visible]]], dim=1)
         blank = self.mask_token[0] + positions  # [L, W], a hidden token at every place
-        tokens = torch.cat([seen, blank.to(seen.dtype)[order[:, n_visible:]]], dim=1)
+        hidden = order[:, n_visible:]
+        tokens = torch.cat([seen, F.embedding(hidden, blank.to(seen.dtype))], dim=1)
         scored = self.n_prefix + first
         blocks = cast(Sequence[Any], self.blocks)
         for place, block in enumerate(blocks):
             if place == 0:
-                qkv = torch.cat([_qkv(block, seen), _qkv(block, blank)[order[:, n_visible:]]], dim=1)
+                qkv = torch.cat([_qkv(block, seen), F.embedding(hidden, _qkv(block, blank))], dim=1)
             else:
                 qkv = _qkv(block, tokens)
             tokens = _rest(block, tokens, qkv, first=scored if block is blocks[-1] else 0)

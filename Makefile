@@ -65,11 +65,12 @@ format: $(VENV)/ready-dev  ## format the code
 	@$(VENV)/bin/ruff format study tests
 	@$(VENV)/bin/ruff check --fix study tests
 
-bench: $(VENV)/ready-bench  ## our metrics, methods and statistics beside those of other packages (12 minutes, idle machine)
+bench: $(VENV)/ready-bench  ## our metrics, methods and statistics beside those of other packages (15 minutes, idle machine)
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/perturbation.py
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/data_path.py
 	@$(VENV)/bin/python tests/benchmarks/peers.py --out tests/benchmarks/peers.md
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/statistics_speed.py --out tests/benchmarks/statistics.md
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/score_tables.py
 	@$(VENV)/bin/python tests/benchmarks/mae_step.py
 
 clean:  ## remove the environment and caches (never runs/ or reports/)

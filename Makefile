@@ -1,7 +1,7 @@
 # `make study PROTOCOL=mae_effect` does everything; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup dev study plan status report list test check format bench clean
+.PHONY: help setup dev study plan status report list test check format bench slurm slurm-stop clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +14,7 @@ PLACE := $(if $(CLUSTER),--cluster "$(CLUSTER)") $(if $(WORKERS),--workers "$(WO
 FOLDERS := $(if $(RUNS),--runs "$(RUNS)") $(if $(REPORTS),--reports "$(REPORTS)")
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 18
 	@echo
 	@echo "  options: PROTOCOL=name SEEDS=5 MODELS=densenet_phantom DATA=/path/to/films CLUSTER=local WORKERS=2"
 
@@ -72,6 +72,13 @@ bench: $(VENV)/ready-bench  ## our metrics, methods and statistics beside those 
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/statistics_speed.py --out tests/benchmarks/statistics.md
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/score_tables.py
 	@$(VENV)/bin/python tests/benchmarks/mae_step.py
+	@$(VENV)/bin/python tests/benchmarks/dispatch_overhead.py
+
+slurm: $(VENV)/ready  ## start a private SLURM cluster here, with fake GPUs, to try CLUSTER=slurm on (NODES=3)
+	@$(VENV)/bin/python tests/slurm/cluster.py start build/slurm $(if $(NODES),--nodes "$(NODES)")
+
+slurm-stop: $(VENV)/ready  ## end that cluster with all its jobs
+	@$(VENV)/bin/python tests/slurm/cluster.py stop build/slurm
 
 clean:  ## remove the environment and caches (never runs/ or reports/)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,38 @@
+"""One private SLURM cluster for all tests of a session."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster import PACKAGES, Cluster
+from settings import Settings, missing_programs
+
+sys.path.append(str(Path(__file__).parents[1] / "dispatch"))  # toy_study
+
+
+@pytest.fixture(scope="session")
+def slurm_installed() -> None:
+    """Skips where SLURM is not installed, unless STUDY_NEEDS_SLURM says that it has to be."""
+    if missing := missing_programs():
+        reason = f"no {', '.join(missing)} here; apt-get install --no-install-recommends {PACKAGES}"
+        if os.environ.get("STUDY_NEEDS_SLURM"):
+            pytest.fail(f"STUDY_NEEDS_SLURM is set, but: {reason}")
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(slurm_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = Cluster.start(tmp_path_factory.mktemp("slurm"), Settings(nodes=4), owner=os.getpid())
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def slurm(shared_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """The running cluster, which this process and those it starts talk to."""
+    for name in [name for name in os.environ if name.startswith(("SLURM_", "SBATCH_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SLURM_CONF", str(shared_cluster.conf))
+    return shared_cluster

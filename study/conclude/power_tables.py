@@ -13,6 +13,8 @@ from study.statistics.spreads import MOST_SIMULATED, STUDIES
 WIDTH = 80
 """Columns of a terminal."""
 UNLIMITED = "∞"
+AXES = "(retraining and new images; down: seeds, one run of each arm; across: images)"
+"""What chance means in a grid of chances, and what its rows and columns are."""
 Value = Callable[[Cell], str]
 
 
@@ -28,13 +30,13 @@ def tables(planned: Planned) -> Iterator[str]:
     digits = _decimals(planned)
     yield _table(
         planned,
-        "Smallest true difference found in 4 of 5 studies, metric units",
+        f"Smallest true difference found in 4 of 5 studies, metric units, alpha {question.alpha:g}",
         lambda side: _fixed(side.smallest, digits),
     )
     if question.delta is not None and question.m > 1:
         yield _table(
             planned,
-            f"Chance in percent at the strictest step of {planned.asked.adjustment} over {planned.asked.m} tests, "
+            f"Chance in percent at the strictest step of {planned.asked.adjustment} (m = {planned.asked.m}), "
             f"{strictest(planned)}",
             lambda side: _percent(side.power_adjusted),
         )
@@ -77,9 +79,10 @@ def _costs(planned: Planned) -> str:
 
 def _table(planned: Planned, title: str, text: Callable[[Chances], str]) -> str:
     """One quantity under the expected luck of runs and, where a pilot tells it, under its upper limit."""
+    head = [*textwrap.wrap(title, WIDTH), AXES]
     expected = _matrix(planned, lambda cell: text(cell.expected))
     if planned.question.upper is None:
-        return "\n".join([*textwrap.wrap(title, WIDTH), *expected])
+        return "\n".join([*head, *expected])
     upper = _matrix(planned, lambda cell: text(cell.upper) if cell.upper else "")
     heads = "luck of runs as estimated", "at its upper 80% limit"
     width = max(len(line) for line in [*expected, heads[0]])
@@ -88,7 +91,7 @@ def _table(planned: Planned, title: str, text: Callable[[Chances], str]) -> str:
         body = [f"{left:<{width}}   {right}".rstrip() for left, right in rows]
     else:
         body = [heads[0], *expected, heads[1], *upper]
-    return "\n".join([*textwrap.wrap(title, WIDTH), *body])
+    return "\n".join([*head, *body])
 
 
 def _matrix(planned: Planned, value: Value, *, unlimited: bool = True) -> list[str]:

@@ -85,7 +85,7 @@ def _from(planned: Planned) -> str:
     source, spread = planned.source, planned.source.spread
     if spread is None:
         return "the command line, which does not say how many runs the SD of runs rests on: so there is no upper limit"
-    what = "pairs" if spread.seeding == "paired" else "runs each"
+    what = "pairs of runs" if spread.seeding == "paired" else "runs each"
     text = f"{source.folder}: {spread.n_arms} arms, {spread.n_runs} {what}, {spread.n_images} images"
     if planned.asked.per_run:
         text += (
@@ -139,8 +139,8 @@ def _axes(planned: Planned) -> Iterator[str]:
     s, n = planned.start
     now = planned.now
     yield (
-        f"From {size(s, n)}{paid(now.hours)}, where the smallest difference found in 4 of 5 studies is "
-        f"{number(now.expected.smallest)}: twice the seeds {_brings(by_seeds)}; twice the images "
+        f"From {size(s, n)}{paid(now.hours)}, where the smallest difference found in 4 of 5 studies (retraining, new "
+        f"images) is {number(now.expected.smallest)}: twice the seeds {_brings(by_seeds)}; twice the images "
         f"{_brings(by_images)}. {_verdict(by_seeds, by_images)}"
     )
 

@@ -135,7 +135,7 @@ def as_data(found: Compared, a: Results, b: Results) -> dict[str, Any]:
     heads = {side: {name: results[name] for name in names} for side, results in (("a", a), ("b", b))}
     for side, results in (("a", a), ("b", b)):
         heads[side]["protocol_hash"] = results["protocol"]["hash"]
-    return {"schema": SCHEMA, **asdict(found), **heads}
+    return {"schema": SCHEMA, "question": "if we trained again and took new images", **asdict(found), **heads}
 
 
 def _label(results: Results) -> str:

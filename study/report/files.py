@@ -50,15 +50,22 @@ def results_json(results: Results) -> str:
 
 
 def contrasts_csv(results: Results) -> str:
-    """One row per contrast, full precision, verdict and its question at the end."""
+    """One row per contrast, full precision, verdict and the question that the adjusted p belongs to at the end."""
     further = {field.name for field in fields(Effects)}  # a base's fields come first; they are read last
     names = sorted((field.name for field in fields(Finding) if field.name not in _NESTED), key=further.__contains__)
     rows = []
     for contrast in results["contrasts"]:
         verdict = contrast["verdict"] or {"kind": "", "way": ""}
-        words = [verdict["kind"], verdict["way"], " ".join(contrast["notes"])]
+        words = [verdict["kind"], verdict["way"], _adjusted(contrast), " ".join(contrast["notes"])]
         rows.append([*(contrast[name] for name in names), *words])
-    return _csv([*names, "verdict", "direction", "notes"], rows)
+    return _csv([*names, "verdict", "direction", "p_adjusted_question", "notes"], rows)
+
+
+def _adjusted(contrast: Mapping[str, Any]) -> str:
+    """What the adjusted p is of; nothing where there is none."""
+    if contrast["p_adjusted"] is None:
+        return ""
+    return "these trained models" if contrast["status"] == "insufficient_runs" else "retraining and new images"
 
 
 def metrics_csv(results: Results) -> str:

@@ -91,7 +91,7 @@ class Cell:
 
     Attributes:
         seeds, images: infinite in the last row and column.
-        simulated: whether studies were simulated (S <= 4) instead of using the closed form.
+        simulated: whether studies were simulated (S <= MOST_SIMULATED) instead of using the closed form.
         se, df: of the difference, expected.
         expected: with the pilot's spreads; upper: with the run spread at its upper limit, None without one.
         runs, hours: of the whole study; hours None where unknown.
@@ -144,7 +144,7 @@ def cell(question: Question, price: Price, *, seeds: float, images: float) -> Ce
 
 
 def chances(question: Question, *, seeds: float, images: float) -> Chances:
-    """Of one design: simulated up to four runs per arm, else in closed form."""
+    """Of one design: simulated up to `MOST_SIMULATED` runs per arm, else in closed form."""
     clusters = images / question.per_cluster
     if precision(question.pilot, seeds=seeds, images=clusters).se == 0:
         sure = None if question.delta is None else 1.0

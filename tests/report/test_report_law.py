@@ -7,22 +7,25 @@ import io
 import re
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import page_law
 import pytest
-from page_law import Unit, broken, of_html, of_latex, shown
+from page_law import Unit, broken, broken_data, of_html, of_latex, of_terminal, shown
 from report_builder import Made, made_up
 from report_designs import Invented, design, four_doses, report_of, scores, two_factors
 
 from study.records import Contrast, ReportInput
-from study.report import files
+from study.report import design_files, files
 from study.report.front import FITS, front
 from study.report.gallery import gallery
 from study.report.html import Content, content, render_page
 from study.report.notes import Notes
 from study.report.pictures import pictures
+from study.report.results import Results
 from study.report.results import results as make_results
+from study.report.text import summary
 from study.statistics import analyse
 from study.statistics.sentences import SENTENCES
 
@@ -91,9 +94,14 @@ def input_of(name: str) -> ReportInput:
 
 
 @lru_cache(maxsize=4)
+def results_of(name: str) -> Results:
+    return make_results(input_of(name), Notes())
+
+
+@lru_cache(maxsize=4)
 def whole(name: str, language: page_law.Language) -> tuple[Content, ReportInput]:
     report = replace(input_of(name), languages=(language,))
-    results = make_results(report, Notes())
+    results = results_of(name)
     first = front(results, Notes(), None, FITS[0])
     return content(results, first, pictures(report, results), gallery(report, results), Notes()), report
 
@@ -132,17 +140,49 @@ def test_every_line_of_page_one_obeys_alone(name: str) -> None:
     assert [fault for line in lines for fault in broken(Unit("text", line.ko), "ko")] == []
 
 
-def test_csv_files_carry_runs_images_and_m_beside_every_p_and_interval() -> None:
-    made, _ = whole("four arms", "en")
-    for text, counts in (
-        (files.contrasts_csv(made.results), {"n_runs_treatment", "n_runs_control", "n_images", "n_clusters", "m"}),
-        (files.metrics_csv(made.results), {"n_runs", "n_images"}),
-    ):
-        head = next(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
-        assert counts <= set(head)
-        spreads = [name for name in head if name.startswith(("p_", "se", "ci", "sd"))]
-        assert len(spreads) >= 3
-        assert not {"p", "sd", "std", "error", "ci"} & set(head), "a spread that does not name its unit"
+@pytest.mark.parametrize("name", ["four arms", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+def test_page_one_on_a_terminal_obeys(name: str) -> None:
+    for language in LANGUAGES:
+        found = of_terminal(summary(results_of(name), language))
+        assert any({"p", "interval"} & set(shown(unit)) for unit in found) or name == "one arm"
+        assert [fault for unit in found for fault in broken(unit, language)] == []
+
+
+@pytest.mark.parametrize("name", ["four arms", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+def test_every_record_of_the_data_obeys(name: str) -> None:
+    assert broken_data(results_of(name)) == []
+
+
+@pytest.mark.parametrize("name", ["four arms", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+def test_every_line_of_the_csv_files_obeys(name: str) -> None:
+    results = results_of(name)
+    texts = [files.contrasts_csv(results), files.metrics_csv(results)]
+    texts += [files.rows_csv(*table) for table in design_files.files(results).values()]
+    for text in texts:
+        rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+        assert broken_data([{name: value or None for name, value in row.items()} for row in rows]) == []
+        assert rows or name == "one arm"
+        assert not {"sd", "std", "error", "ci"} & set(rows[0] if rows else ()), "a spread that does not name its unit"
+
+
+def test_the_adjusted_p_of_the_csv_says_what_it_is_of() -> None:
+    for name, question in (("four arms", "retraining and new images"), ("one run per arm", "these trained models")):
+        rows = csv.DictReader(io.StringIO(files.contrasts_csv(results_of(name)).removeprefix("\ufeff")))
+        assert {row["p_adjusted_question"] for row in rows if row["p_adjusted"]} == {question}
+
+
+@pytest.mark.parametrize(
+    ("record", "lacking"),
+    [
+        ({"p_value": 0.03, "n_runs": 3}, "images"),
+        ({"n_images": 60, "rows": [{"ci_low": 0.1}]}, "runs"),
+        ({"p_adjusted": 0.03, "n_runs_control": 3, "n_clusters": 30, "m": None}, "m"),
+        ({"sd_runs": 0.03, "n": 3}, "runs, images"),
+    ],
+)
+def test_a_record_that_keeps_something_back_is_noticed(record: dict[str, Any], lacking: str) -> None:
+    (found,) = broken_data(record)
+    assert found.endswith(f" without {lacking}")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -177,6 +217,48 @@ def test_a_table_without_its_caption_and_notes_is_noticed(language: page_law.Lan
     assert len(faults) >= 5
 
 
+TERMINAL = """Two studies
+
+Contrasts in common: difference (95% CI: retraining, new images)
+ contrast     one@1                이것@2
+ mae −        +0.05 (+0.01 to      없음
+ baseline     +0.09; 3 + 3 runs,
+              60 images)
+
+What changed
+- the first
+  of two
+- the second
+"""
+
+
+def test_a_terminal_is_cut_into_blocks_points_and_columns() -> None:
+    cells = "contrast | mae − baseline | one@1 | +0.05 (+0.01 to +0.09; 3 + 3 runs, 60 images) | 이것@2 | 없음"
+    assert [(unit.kind, unit.text) for unit in of_terminal(TERMINAL)] == [
+        ("text", "Two studies"),
+        ("table", f"Contrasts in common: difference (95% CI: retraining, new images) | {cells}"),
+        ("text", "What changed"),
+        ("text", "- the first of two"),
+        ("text", "- the second"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "lacking"),
+    [
+        ("retraining, new images", "", "its question"),
+        ("3 + 3 runs", "3 + 3", "runs"),
+        ("60 images", "", "images"),
+        ("contrast ", "p adj.   ", "m"),
+        ("+0.05 (+0.01 to", "0.5 ± 0.1       ", "what ± is"),
+    ],
+)
+def test_a_terminal_that_keeps_something_back_is_noticed(said: str, instead: str, lacking: str) -> None:
+    assert [fault for unit in of_terminal(TERMINAL) for fault in broken(unit)] == []
+    (found,) = [fault for unit in of_terminal(TERMINAL.replace(said, instead)) for fault in broken(unit)]
+    assert f"without {lacking}:" in found
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -186,6 +268,9 @@ def test_a_table_without_its_caption_and_notes_is_noticed(language: page_law.Lan
         ("Holm p = 0.031, retraining and new images, 3 + 3 runs, 60 images", "m"),
         ("the mean is 0.488 ± 0.006 over 3 runs, 60 images", "what ± is"),
         ("differs by +0.03 to +0.05 in 3 runs on 60 images", "its question"),
+        ("3 seeds x 60 images find 0.05 in 4 of 5 studies", "its question"),
+        ("Chance in percent to find 0.05 if trained again (down: seeds)", "images"),
+        ("SD of runs 0.02 (perhaps up to 0.03: upper 80% limit), if trained again: 5 seeds, 60 images", "runs"),
     ],
 )
 def test_a_sentence_that_keeps_something_back_is_noticed(text: str, fault: str) -> None:

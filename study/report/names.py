@@ -8,6 +8,7 @@ from study.records import MetricFacts
 from study.registry import ATTRIBUTIONS, METRICS
 
 ACRONYMS = ("mae", "cam", "vit", "cnn", "lrp", "iba", "ehr", "roi")
+PROPER = {"imagenet": "ImageNet", "cutmix": "CutMix", "saliencymix": "SaliencyMix", "densenet": "DenseNet", "resnet": "ResNet"}
 NORMALISED = ("faithfulness_gap", "degradation")
 """Made from curves, but divided by what the model loses on the film: comparable between models."""
 
@@ -83,6 +84,6 @@ def arrow(higher_is_better: bool | None) -> str:
 
 
 def _spoken(arm: str) -> str:
-    words = [word.upper() if word in ACRONYMS else word for word in arm.split("_") if word]
+    words = [word.upper() if word in ACRONYMS else PROPER.get(word, word) for word in arm.split("_") if word]
     text = " ".join(words) or arm
     return text[:1].upper() + text[1:]

@@ -200,7 +200,8 @@ def _advice(results: Results, row: Row) -> Text:
     share = row["share_runs"]
     if share is None:
         return fill("buy.unknown", what=what)
-    runs = numbers.fixed(row["n_runs"], 0 if float(row["n_runs"]).is_integer() else 1)
+    n_runs = round(float(row["n_runs"]), 1)
+    runs = numbers.fixed(n_runs, 0 if n_runs.is_integer() else 1)
     values = {"what": what, "runs": runs, "images": numbers.count(row["n_images"])}
     if share >= 0.5:
         return fill("buy.seeds", **values, share=numbers.share(share))

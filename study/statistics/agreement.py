@@ -271,7 +271,9 @@ def _notes(
     found: list[Note] = []
     unit = units(fields["n_clusters"] < fields["n_images"])
     short = {arm: fields[f"n_runs_{side}"] for arm, side in zip(arms, "ab", strict=True)}
-    if status in ("agreement_models_only", "agreement_no_pair"):
+    if status == "agreement_models_only":
+        found += [note(status, runs=n, least=FEWEST_RUNS) for n in dict.fromkeys(short.values()) if n < FEWEST_RUNS]
+    elif status == "agreement_no_pair":
         found += [note(status, arm=arm, runs=n) for arm, n in short.items() if n < FEWEST_RUNS]
     elif status == "agreement_constant":
         found.append(note(status, value=f"{fields['estimate']:.3f}"))

@@ -144,13 +144,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "ceiling": ("{share} percent of values are at {limit}.", "값의 {share}%: 상한 {limit}."),
     "floor": ("{share} percent of values are at {limit}.", "값의 {share}%: 하한 {limit}."),
     "heavy_tails": (
-        "{n} images carry the mean (largest share of squared differences {share} percent); "
+        "Images that carry the mean: {n} (largest share of squared differences {share} percent); "
         "trimmed mean {trimmed}, Hodges-Lehmann {hl}.",
         "평균을 좌우하는 이미지 {n}장 (제곱 차이의 최대 비중 {share}%). 절사평균 {trimmed}, Hodges-Lehmann {hl}.",
     ),
     "mean_median_sign": (
-        "Mean and median of the image differences have opposite signs; trimmed mean {trimmed}, Hodges-Lehmann {hl}.",
-        "이미지별 차이의 평균과 중앙값 부호가 반대임. 절사평균 {trimmed}, Hodges-Lehmann {hl}.",
+        "Mean and median of the image differences have opposite signs.",
+        "이미지별 차이의 평균과 중앙값 부호가 반대임.",
     ),
     # companions against the primary analysis
     "models_not_recipe": (
@@ -219,8 +219,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     # agreement between runs
     "agreement_models_only": (
-        "{runs} runs of {arm}: fewer than 4, so nothing is said about retraining; the interval is for these models.",
-        "실행 {runs}회 ({arm}): 4회 미만이므로 재학습에 대해서는 말하지 않음. 신뢰구간은 이 모델들에 관한 것임.",
+        "With {runs} runs (fewer than {least}) nothing is said about retraining; the interval is for these models.",
+        "실행 {runs}회({least}회 미만)이므로 재학습에 대해서는 말하지 않음. 신뢰구간은 이 모델들에 관한 것임.",
     ),
     "agreement_no_pair": (
         "{runs} run of {arm} has maps: there is no pair of runs to compare.",

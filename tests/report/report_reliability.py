@@ -108,8 +108,8 @@ def run_agreement(design: Design, *, n: int) -> Iterator[RunAgreement]:
                         ci_models_high=value + 0.03,
                         **(recipe if runs > 3 else {}),
                         notes=() if runs > 3 else ("agreement_models_only",),
-                        sentences_en=() if runs > 3 else (f"{runs} runs of {arm}: fewer than 4.",),
-                        sentences_ko=() if runs > 3 else (f"실행 {runs}회 ({arm}): 4회 미만.",),
+                        sentences_en=() if runs > 3 else (f"With {runs} runs (fewer than 4).",),
+                        sentences_ko=() if runs > 3 else (f"실행 {runs}회(4회 미만).",),
                     )
 
 

@@ -147,7 +147,7 @@ def test_fewer_than_four_runs_mark_their_intervals_as_of_the_models() -> None:
     cell = table.groups[0].lines[0].cells[0]
     assert cell.detail.en.startswith("models: 0.")
     assert cell.detail.ko.startswith("모델: 0.")
-    assert Text("3 runs of baseline: fewer than 4.", "실행 3회 (baseline): 4회 미만.") in table.notes
+    assert Text("With 3 runs (fewer than 4).", "실행 3회(4회 미만).") in table.notes
 
 
 def test_single_runs_have_no_diagonal_and_none_at_all_no_table() -> None:

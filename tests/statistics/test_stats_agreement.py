@@ -73,7 +73,7 @@ def test_fewer_than_four_runs_speak_of_the_trained_models_only() -> None:
     assert (row.status, row.se, row.ci_low, row.v_run) == ("agreement_models_only", None, None, None)
     assert row.ci_models_low is not None
     assert row.notes == ("agreement_models_only",)
-    assert row.sentences_en[0].startswith("3 runs of baseline: fewer than 4, so nothing is said about retraining")
+    assert row.sentences_en[0].startswith("With 3 runs (fewer than 4) nothing is said about retraining")
     assert found(design_for(4), table_of(within(4, 10))).status == "ok"
 
 

@@ -170,7 +170,7 @@ def test_heavy_tails_count_the_images_that_carry_the_mean() -> None:
     d = carried()["mae"].mean(axis=0) - carried()["baseline"].mean(axis=0)
     left = np.sort(d)
     count = next(k for k in range(40) if left[: 40 - k].sum() <= 0)
-    assert finding.sentences_en[at].startswith(f"{count} images carry the mean")
+    assert finding.sentences_en[at].startswith(f"Images that carry the mean: {count} (largest")
     assert finding.trimmed_mean is not None
     assert finding.hodges_lehmann is not None
 

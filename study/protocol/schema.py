@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
+from study.protocol.cluster import SlurmSettings
 from study.protocol.data import DataSettings
 from study.protocol.designs import default_pairs, dose_of, factorial_of
 from study.protocol.inference import InferenceSettings
 from study.protocol.stages import StageSettings
-from study.records import Contrast, Dose, Factorial, Family, MetricFacts, Seeding
+from study.records import Allowance, Contrast, Dose, Factorial, Family, MetricFacts, Seeding
 from study.registry import ATTRIBUTIONS, METRICS, RUN_METRICS, concept_facts, model_family
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -110,7 +111,20 @@ class DispatchSettings(Frozen):
 
     cluster: Literal["local", "inline", "slurm"] = "local"
     workers: Annotated[int, Ge(1), Le(512)] | None = None
-    """Stages at a time; default: what the machine has."""
+    """Stages at a time; default: what the machine has, on SLURM as many as the scheduler starts."""
+    slurm: SlurmSettings = SlurmSettings()
+    """What jobs ask for on SLURM."""
+    gpus_per_run: Annotated[int, Ge(1), Le(64)] = 1
+    """GPUs of one machine that share each training; batch and step stay what the recipe says."""
+    cpus_per_run: Annotated[int, Ge(1), Le(64)] = 1
+    """Processes that share each training where there is no GPU."""
+    tensorboard: bool = False
+    """Write event files of the trainings to runs/studies/<study>/tensorboard."""
+
+    @property
+    def allowance(self) -> Allowance:
+        """What one training may use."""
+        return Allowance(gpus=self.gpus_per_run, cpus=self.cpus_per_run, tensorboard=self.tensorboard)
 
 
 class Comparison(Frozen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -97,8 +98,31 @@ class Plan:
     jobs: tuple[Job, ...]
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """What one training may use of its place, and what it leaves beside its result; never part of a key.
+
+    Attributes:
+        gpus: how many share the training, one process each.
+        cpus: processes that share it where there is no GPU.
+        tensorboard: whether it writes event files.
+    """
+
+    gpus: int = 1
+    cpus: int = 1
+    tensorboard: bool = False
+
+
 class StageContext(Protocol):
     """What a stage may ask of the place it runs in."""
+
+    @property
+    def allowance(self) -> Allowance:
+        """What a training may use."""
+
+    @property
+    def events(self) -> Path | None:
+        """Folder for event files; None where nobody wants any."""
 
     def progress(self, step: int, of: int, **facts: float | str) -> None:
         """Tell how far the stage is; cheap, may be called every step."""

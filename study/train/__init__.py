@@ -3,7 +3,9 @@
 In comes a `Dataset`, the resolved settings of the stage and the folder of the stage before;
 out go `weights.safetensors` (the trunk under timm's plain names; behind it a decoder, or the head),
 `history.json` (one entry per epoch), `facts.json` (scalars) and `timing.json`. Everything but the timing
-is bit-equal when the same stage is trained again on the same machine, interrupted or not.
+is bit-equal when the same stage is trained again on the same machine, interrupted or not. Several GPUs may share a
+training (`parallel`, `team`): the batch stays what the recipe says, and another number of them gives the same weights
+to rounding, but where units or paths are dropped, which every process draws for itself.
 
 Only the trunk is handed on, so that arms differ in what they saw and not in leftovers of a head.
 All stages that descend a gradient share one loop (`loop`), one set of random views (`views`) and one way to
@@ -26,6 +28,8 @@ from study.registry import TRAININGS
 from study.train.classifier import load_classifier, probabilities
 from study.train.films import check_normalisation, to_tensor
 from study.train.models import family_of
+from study.train.parallel import processes_for, together
+from study.train.rates import rates_told
 from study.train.stage import IN_CHANS, Assignment, Result
 from study.train.weights import FACTS, HISTORY, TIMING, WEIGHTS, save, write_json
 
@@ -64,10 +68,24 @@ def train(
     if kind not in TRAININGS:
         raise StudyError(TRAININGS.unknown(kind))
     check_normalisation(dataset)
-    assignment = Assignment(kind, settings, model, dataset, initial, seed, classes, context)
+    asked = Assignment(kind, settings, model, dataset, initial, seed, classes, context)
+    processes = processes_for(context.allowance) if "epochs" in settings else 1
+    if processes > 1:
+        words = {name: value for name, value in vars(asked).items() if name not in ("context", "device")}
+        together(_trained, {**words, "out": out}, processes=processes, context=context)
+    else:
+        _done(asked, out)
+
+
+def _trained(*, out: Path, context: StageContext, **words: Any) -> None:
+    """One process's part of a shared training."""
+    _done(Assignment(**words, context=context), out)
+
+
+def _done(assignment: Assignment, out: Path) -> None:
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    result: Result = TRAININGS.load(kind)(assignment)
+    result: Result = TRAININGS.load(assignment.kind)(assignment)
     save(result.weights, out / WEIGHTS)
     write_json(out / HISTORY, result.trained.progress.history)
     write_json(out / FACTS, _facts(assignment, result))
@@ -87,6 +105,7 @@ def _facts(assignment: Assignment, result: Result) -> dict[str, Any]:
         "in_chans": IN_CHANS,
         "image_size": assignment.image_size,
         "data": dataset.name,
+        **rates_told(assignment.settings),
         "epochs": assignment.settings.get("epochs", 0),
         "epochs_done": len(progress.history),
         "diverged": progress.diverged,
@@ -104,13 +123,15 @@ def _timing(result: Result) -> dict[str, Any]:
         "images_per_s": films / max(trained.progress.seconds, 1e-9),
         "peak_memory_mb": _peak_memory_mb(trained.device),
         "device": trained.device,
+        "device_name": torch.cuda.get_device_name() if trained.device == "cuda" else None,
+        "processes": trained.processes,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
 
 
 def _peak_memory_mb(device: str) -> float:
-    """Most memory held at once: on the device by this stage, on a CPU by the process since it began."""
+    """Most memory held at once by this process: on the device by this stage, on a CPU since it began."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -141,11 +141,12 @@ class _Task:
         self.words = words
 
     def step(self, picked: Tensor, draw: Draw) -> Step:
-        which = picked.repeat(self.settings["views"])
-        images = self.films.batch(picked).repeat(self.settings["views"], 1, 1, 1)
-        views = draw_distortions(self.centres[which], self.settings, draw.generator("view"))
-        logits = self.module(distorted(images, views)).float()
-        target = which.to(logits.device)
+        count, mine = self.settings["views"], draw.share(len(picked))
+        views = draw_distortions(self.centres[picked.repeat(count)], self.settings, draw.generator("view"))
+        seen = torch.arange(count * len(picked)).reshape(count, -1)[:, mine].flatten()
+        images = self.films.batch(picked[mine]).repeat(count, 1, 1, 1)
+        logits = self.module(distorted(images, Distortions(*(drawn[seen] for drawn in views)))).float()
+        target = picked[mine].repeat(count).to(logits.device)
         accuracy = (logits.argmax(dim=1) == target).float().mean()
         return Step(F.cross_entropy(logits, target), {"accuracy": accuracy})
 

@@ -147,13 +147,13 @@ class _Task:
         self.slack = films.size // module.tiles - module.side
 
     def step(self, picked: Tensor, draw: Draw) -> Step:
-        network, batch = self.network, len(picked)
+        network, batch, mine = self.network, len(picked), draw.share(len(picked))
         crops = draw_crops(batch, self.settings["crop"], flip=False, generator=draw.generator("crop"))
-        images = crop(self.films.batch(picked), crops)
+        images = crop(self.films.batch(picked[mine]), crops.at(mine))
         places = torch.randint(self.slack + 1, (batch, network.tiles**2, 2), generator=draw.generator("place"))
         shape = (batch, self.settings["views"])
-        which = torch.randint(len(network.orders), shape, generator=draw.generator("order")).to(images.device)
-        logits = network.name(network.encode(images, places.to(images.device)), which).float()
+        which = torch.randint(len(network.orders), shape, generator=draw.generator("order"))[mine].to(images.device)
+        logits = network.name(network.encode(images, places[mine].to(images.device)), which).float()
         accuracy = (logits.argmax(dim=2) == which).float().mean()
         return Step(F.cross_entropy(logits.flatten(0, 1), which.flatten()), {"accuracy": accuracy})
 

@@ -3,19 +3,18 @@
 Nothing in it remembers a random state: order, crops, masks and dropout of a step come from
 generators named by stage, seed, purpose, epoch and batch. A checkpoint therefore holds
 weights, optimiser and history only, and training that was interrupted goes on bit for bit as
-if it had not been.
+if it had not been. Several processes may share a training (`team`): all draw the same numbers
+and take the same steps, each from its share of the films; the leader judges, keeps and writes.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,20 +24,26 @@ from study.errors import Stopped
 from study.records import StageContext
 from study.rng import numpy_generator, seed_of, torch_generator
 from study.train.averaging import follow
+from study.train.device import reproducible
+from study.train.events import Events
+from study.train.rates import Group, parameter_groups, rate
+from study.train.team import Left, Team
+
+__all__ = ["Draw", "InParts", "Progress", "Schedule", "Step", "Task", "Trained", "fit", "parameter_groups", "rate"]
 
 CHECKPOINT_S = 60.0
 """Seconds between checkpoints of a stage that nobody stops."""
 
 State = dict[str, Tensor]
-Group = dict[str, Any]
 
 
 class Draw(NamedTuple):
-    """The random numbers of one training step."""
+    """The random numbers of one training step, and which of its films are this process's."""
 
     words: tuple[str | int, ...]
     epoch: int
     batch: int
+    team: Team = Team()
 
     def generator(self, purpose: str) -> Generator:
         """CPU generator of this step for one purpose, such as `crop`."""
@@ -47,6 +52,10 @@ class Draw(NamedTuple):
     def numpy(self, purpose: str) -> np.random.Generator:
         """As `generator`, for distributions that torch draws without one."""
         return numpy_generator(*self.words, purpose, self.epoch, self.batch)
+
+    def share(self, count: int) -> slice:
+        """Which of `count` films go through the network here: all but in a shared training."""
+        return self.team.share(count)
 
 
 class Step(NamedTuple):
@@ -70,15 +79,17 @@ class Task(Trainable, Protocol):
     """What takes a batch at once."""
 
     def step(self, picked: Tensor, draw: Draw) -> Step:
-        """Loss of the films at positions `picked`, with gradients."""
+        """Loss of this process's share of the films at positions `picked`, with gradients; drawn for all of them."""
 
 
 @runtime_checkable
 class InParts(Trainable, Protocol):
-    """What can take a batch in parts, so that the network's memory is that of a part."""
+    """What can take a batch in parts, so that the network's memory is that of a part; processes share every part."""
+
+    parts: int
 
     def steps(self, picked: Tensor, draw: Draw) -> Iterator[Step]:
-        """Losses of the parts, which add up to that of the films at positions `picked`."""
+        """Losses of the parts, which add up, over the processes too, to that of the films at positions `picked`."""
 
 
 @dataclass(frozen=True)
@@ -128,40 +139,7 @@ class Trained(NamedTuple):
     progress: Progress
     epoch: int | None
     device: str
-
-
-def device_for_training() -> torch.device:
-    """CUDA when there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def parameter_groups(
-    module: nn.Module, *, weight_decay: float, scales: Mapping[str, float] | None = None
-) -> list[Group]:
-    """AdamW groups: no decay for vectors and tokens, rates scaled by parameter name.
-
-    Args:
-        module: its parameters that need gradients are grouped.
-        weight_decay: of matrices and kernels.
-        scales: factor of the rate by full parameter name; 1 where absent.
-    """
-    groups: dict[tuple[float, float], Group] = {}
-    for name, parameter in module.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        bare = parameter.ndim <= 1 or name.split(".")[-1].endswith(("_token", "_embed"))
-        decay, scale = 0.0 if bare else weight_decay, (scales or {}).get(name, 1.0)
-        groups.setdefault((scale, decay), {"params": [], "weight_decay": decay, "lr_scale": scale})
-        groups[scale, decay]["params"].append(parameter)
-    return list(groups.values())
-
-
-def rate(step: int, of: int, *, lr: float, warmup: float, min_lr: float = 0.0) -> float:
-    """Learning rate of a step: linear to `lr` over the first `warmup * of` steps, then half a cosine to `min_lr`."""
-    rising = warmup * of
-    if step < rising:
-        return lr * (step + 1) / (math.floor(rising) + 1)
-    return min_lr + (lr - min_lr) * 0.5 * (1 + math.cos(math.pi * (step - rising) / (of - rising)))
+    processes: int = 1
 
 
 def fit(task: Task | InParts, groups: Sequence[Group], schedule: Schedule, context: StageContext) -> Trained:
@@ -179,36 +157,48 @@ def fit(task: Task | InParts, groups: Sequence[Group], schedule: Schedule, conte
 
     Raises:
         Stopped: the context asked to stop; a checkpoint was kept.
+        Left: another process has the result.
     """
-    device = next(task.module.parameters()).device
-    with _reproducible(device):
-        run = _Run(task, groups, schedule, context)
+    team = Team.here(most=_smallest_part(task, schedule))
+    with reproducible(next(task.module.parameters()).device), team.whole_batches(task.module):
+        run = _Run(task, groups, schedule, context, team)
         run.restore()
-        while run.progress.step < run.of and not run.progress.diverged:
-            run.advance()
+        with run.events:
+            while run.progress.step < run.of and not run.progress.diverged:
+                run.advance()
+        if not team.leads:
+            raise Left
         return run.finish()
 
 
+def _smallest_part(task: Task | InParts, schedule: Schedule) -> int:
+    """Films that go through the network together at the least: as many processes can share them."""
+    smallest = task.n_films // math.ceil(task.n_films / schedule.batch_size)
+    return max(1, smallest // (task.parts if isinstance(task, InParts) else 1))
+
+
 class _Run:
-    """One training in one process."""
+    """One training, or one process's part in it."""
 
     def __init__(
-        self, task: Task | InParts, groups: Sequence[Group], schedule: Schedule, context: StageContext
+        self, task: Task | InParts, groups: Sequence[Group], schedule: Schedule, context: StageContext, team: Team
     ) -> None:
-        self.task, self.schedule, self.context = task, schedule, context
+        self.task, self.schedule, self.context, self.team = task, schedule, context, team
         self.device = next(task.module.parameters()).device
         self.per_epoch = math.ceil(task.n_films / schedule.batch_size)
         self.of = self.per_epoch * schedule.epochs
         self.optimiser = torch.optim.AdamW(list(groups), lr=schedule.lr, betas=schedule.betas, fused=True)
         self.progress = Progress()
+        self.weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
         self.sound = _copy(task.module)
         self.best: State | None = None
-        self.average = _copy(task.module) if schedule.ema else None
+        self.average = _copy(task.module) if schedule.ema and team.leads else None
         self.started = self.saved = time.monotonic()
         self.started_cpu = time.process_time()
         self.films_seen = 0
         self.batches: list[Tensor] = []
-        self.loss = math.nan
+        self.lr = self.loss = math.nan
+        self.events = Events(context.events if team.leads else None)
 
     def advance(self) -> None:
         """One step; at the end of an epoch, its history."""
@@ -216,7 +206,7 @@ class _Run:
         if batch == 0 or not self.batches:
             self.batches = self._deal(epoch)
         self.task.module.train()
-        self._step(self.batches[batch], Draw(self.schedule.words, epoch, batch))
+        self._step(self.batches[batch], Draw(self.schedule.words, epoch, batch, self.team))
         if self.progress.diverged:
             return
         self.progress.step += 1
@@ -228,13 +218,15 @@ class _Run:
     def restore(self) -> None:
         """Go on from the newest checkpoint."""
         kept = self.context.load_checkpoint()
-        if kept is None:
-            return
-        state = torch.load(io.BytesIO(kept[1]), map_location=self.device, weights_only=True)
-        self.task.module.load_state_dict(state["module"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.progress = Progress(**state["progress"])
-        self.sound, self.best, self.average = state["sound"], state["best"], state["average"]
+        if kept is not None:
+            state = torch.load(io.BytesIO(kept[1]), map_location=self.device, weights_only=True)
+            self.task.module.load_state_dict(state["module"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.progress = Progress(**state["progress"])
+            if self.team.leads:
+                self.sound, self.best, self.average = state["sound"], state["best"], state["average"]
+        self.team.settle(self.task.module)
+        self.events.open(after=len(self.progress.history))
 
     def finish(self) -> Trained:
         """Put the selected weights into the module."""
@@ -246,31 +238,33 @@ class _Run:
         elif progress.diverged or self.average is not None:
             self.task.module.load_state_dict(self.sound)
         self.task.module.eval()
-        return Trained(progress, epoch, self.device.type)
+        return Trained(progress, epoch, self.device.type, self.team.size)
 
     def _deal(self, epoch: int) -> list[Tensor]:
         order = torch.randperm(self.task.n_films, generator=torch_generator(*self.schedule.words, "order", epoch))
         return list(order.tensor_split(self.per_epoch))
 
     def _step(self, picked: Tensor, draw: Draw) -> None:
-        torch.manual_seed(seed_of(*draw.words, "noise", draw.epoch, draw.batch))
+        own = (self.team.rank,) if self.team.rank else ()  # dropped units are each process's own
+        torch.manual_seed(seed_of(*draw.words, "noise", draw.epoch, draw.batch, *own))
         self._set_rate()
         self.optimiser.zero_grad()
         sums: dict[str, float] = {}
         passes = self._passes(picked, draw)
         while (result := self._next(passes)) is not None:
             scalars = {"loss": result.loss, **result.series}
+            result.loss.backward()  # type: ignore[no-untyped-call]
             values = torch.stack([value.detach() for value in scalars.values()]).tolist()  # one wait for the device
             for name, value in zip(scalars, values, strict=True):
                 sums[name] = sums.get(name, 0.0) + value
-            self.loss = sums["loss"]
-            if not math.isfinite(self.loss):
-                self.progress.diverged = True
-                return
-            result.loss.backward()  # type: ignore[no-untyped-call]
+        sums = self.team.total(sums)
+        self.loss = sums["loss"]
+        if not math.isfinite(self.loss):
+            self.progress.diverged = True
+            return
+        self.team.add_up(self.weights)
         if self.schedule.clip_grad:
-            weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
-            sums["grad_norm"] = float(nn.utils.clip_grad_norm_(weights, self.schedule.clip_grad))
+            sums["grad_norm"] = float(nn.utils.clip_grad_norm_(self.weights, self.schedule.clip_grad))
         self.optimiser.step()
         if self.average is not None:
             follow(self.average, self.task.module, decay=self.schedule.ema, step=self.progress.step + 1)
@@ -279,8 +273,13 @@ class _Run:
     def _passes(self, picked: Tensor, draw: Draw) -> Iterator[Step]:
         if isinstance(self.task, InParts):
             yield from self.task.steps(picked, draw)
-        else:
-            yield self.task.step(picked, draw)
+            return
+        step = self.task.step(picked, draw)
+        if self.team.alone:
+            yield step
+            return
+        share = len(picked[draw.share(len(picked))]) / len(picked)
+        yield Step(step.loss * share, {name: value * share for name, value in step.series.items()})
 
     def _next(self, passes: Iterator[Step]) -> Step | None:
         """The next forward pass; gradients are computed outside of mixed precision."""
@@ -296,13 +295,15 @@ class _Run:
 
     def _set_rate(self) -> None:
         schedule = self.schedule
-        lr = rate(self.progress.step, self.of, lr=schedule.lr, warmup=schedule.warmup, min_lr=schedule.min_lr)
+        self.lr = rate(self.progress.step, self.of, lr=schedule.lr, warmup=schedule.warmup, min_lr=schedule.min_lr)
         for group in self.optimiser.param_groups:
-            group["lr"] = lr * group["lr_scale"]
+            group["lr"] = self.lr * group["lr_scale"]
 
     def _end_epoch(self, epoch: int) -> None:
         means = {name: value / self.progress.weight for name, value in self.progress.sums.items()}
         self.progress.sums, self.progress.weight = {}, 0.0
+        if not self.team.leads:
+            return
         live = _copy(self.task.module)
         state = live if self.average is None else {name: value.clone() for name, value in self.average.items()}
         if not all(bool(value.isfinite().all()) for value in state.values()):
@@ -316,22 +317,32 @@ class _Run:
             self.task.module.load_state_dict(live)
         entry = {"epoch": epoch + 1, **{name: _defined(number) for name, number in numbers.items()}}
         self.progress.history.append(entry)
+        self.events.write(epoch + 1, {**entry, "lr": self.lr, "images_per_s": self._speed()})
         self.sound = state
         value = entry.get(self.schedule.maximise or "")
         if value is not None and (self.progress.best_value is None or value > self.progress.best_value):
             self.progress.best_value, self.progress.best_epoch, self.best = value, epoch + 1, state
 
     def _report(self) -> None:
-        speed = self.films_seen / max(time.monotonic() - self.started, 1e-9)
-        self.context.progress(self.progress.step, self.of, loss=self.loss, images_per_s=speed)
+        self.context.progress(self.progress.step, self.of, loss=self.loss, images_per_s=self._speed())
+
+    def _speed(self) -> float:
+        return self.films_seen / max(time.monotonic() - self.started, 1e-9)
 
     def _keep(self) -> None:
-        stop = self.context.should_stop()
+        stop, self.progress.diverged = self.team.agreed(self.context.should_stop(), self.progress.diverged)
         if self.progress.step == self.of or self.progress.diverged:
             return
         if not stop and time.monotonic() - self.saved < CHECKPOINT_S:
             return
-        self._clock()
+        if self.team.leads:
+            self._clock()
+            self.context.save_checkpoint(self.progress.step, self._state())
+            self.saved = time.monotonic()
+        if stop:
+            raise Stopped(f"stopped after step {self.progress.step} of {self.of}; the checkpoint is kept")
+
+    def _state(self) -> bytes:
         buffer = io.BytesIO()
         torch.save(
             {
@@ -344,10 +355,7 @@ class _Run:
             },
             buffer,
         )
-        self.context.save_checkpoint(self.progress.step, buffer.getvalue())
-        self.saved = time.monotonic()
-        if stop:
-            raise Stopped(f"stopped after step {self.progress.step} of {self.of}; the checkpoint is kept")
+        return buffer.getvalue()
 
     def _clock(self) -> None:
         now, now_cpu = time.monotonic(), time.process_time()
@@ -362,20 +370,3 @@ def _defined(number: float | None) -> float | None:
 
 def _copy(module: nn.Module) -> State:
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
-
-
-@contextmanager
-def _reproducible(device: torch.device) -> Iterator[None]:
-    """Deterministic kernels, and torch's global generators left as they were found."""
-    if device.type != "cuda":
-        with torch.random.fork_rng(devices=[]):
-            yield
-        return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without it
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)  # some timm layers have no such kernel
-    try:
-        with torch.random.fork_rng(devices=[device]):
-            yield
-    finally:
-        torch.use_deterministic_algorithms(before)

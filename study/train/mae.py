@@ -69,12 +69,12 @@ class _Task:
         self.masking = registry.MASKINGS.load(settings["masking"])
 
     def step(self, picked: Tensor, draw: Draw) -> Step:
-        images = self.films.batch(picked)
         crops = draw_crops(
             len(picked), self.settings["crop"], flip=self.settings["flip"], generator=draw.generator("crop")
         )
-        images = crop(images, crops)
-        masks = self.masks(len(picked), draw.generator("mask")).to(images.device)
+        masks, mine = self.masks(len(picked), draw.generator("mask")), draw.share(len(picked))
+        images = crop(self.films.batch(picked[mine]), crops.at(mine))
+        masks = masks.at(mine).to(images.device)
         prediction, ids = self.autoencoder(images, masks, all_patches=self.settings["loss"] == "all")
         patches = pick(patchify(images, self.autoencoder.patch_size), ids)
         error = reconstruction_error(prediction, patches, self.settings["target"], level=self.films.level)

@@ -35,6 +35,10 @@ class Masks(NamedTuple):
         """The same masks on another device."""
         return Masks(*(part.to(device) for part in self))
 
+    def at(self, images: slice) -> Masks:
+        """Those of some of the images."""
+        return Masks(*(part[images] for part in self))
+
 
 def random(batch: int, grid: tuple[int, int], ratio: float, generator: Generator, **_: float) -> Masks:
     """Hide patches with equal probability.

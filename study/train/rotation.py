@@ -74,12 +74,13 @@ class _Task:
 
     def step(self, picked: Tensor, draw: Draw) -> Step:
         crops = draw_crops(len(picked), self.settings["crop"], flip=False, generator=draw.generator("crop"))
-        images = crop(self.films.batch(picked), crops)
+        mine = draw.share(len(picked))
+        images = crop(self.films.batch(picked[mine]), crops.at(mine))
         if self.settings["views"] == "all4":
             turns = torch.arange(TURNS).repeat_interleave(len(images))
             images = images.repeat(TURNS, 1, 1, 1)
         else:
-            turns = torch.randint(TURNS, (len(images),), generator=draw.generator("turn"))
+            turns = torch.randint(TURNS, (len(picked),), generator=draw.generator("turn"))[mine]
         turns = turns.to(images.device)
         logits = self.module(rotated(images, turns)).float()
         accuracy = (logits.argmax(dim=1) == turns).float().mean()

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from study.errors import DataError
 from study.records import Dataset, Split, StageContext
 from study.rng import seed_of
+from study.train.device import device_for_training
 from study.train.films import Films
-from study.train.loop import Schedule, Trained, device_for_training
+from study.train.loop import Schedule, Trained
 from study.train.models import Pool, build, family_of, placed, trunk
 from study.train.weights import load_trunk, shared, take
 

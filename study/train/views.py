@@ -28,6 +28,10 @@ class Crops(NamedTuple):
     height: Tensor
     mirrored: Tensor
 
+    def at(self, films: Tensor | slice) -> Crops:
+        """Those of some of the films."""
+        return Crops(*(drawn[films] for drawn in self))
+
 
 def draw_crops(
     batch: int, scale: tuple[float, float], *, flip: bool, generator: Generator, focus: float = 0.0

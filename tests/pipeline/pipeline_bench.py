@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from study.pipeline import execute
-from study.records import Stage
+from study.records import Allowance, Stage
 
 
 @dataclass
 class Context:
     """Counts what a stage tells of itself."""
 
+    allowance = Allowance()
+    events = None
     told: list[tuple[int, int]] = field(default_factory=list)
 
     def progress(self, step: int, of: int, **facts: float | str) -> None:

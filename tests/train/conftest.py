@@ -10,14 +10,18 @@ import torch
 
 from study import registry, train
 from study.protocol import stages
-from study.records import Dataset
+from study.records import Allowance, Dataset
 
 
 class Place:
     """A `StageContext` in memory that asks to stop after the given steps."""
 
-    def __init__(self, stop_at: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, stop_at: tuple[int, ...] = (), *, cpus: int = 1, gpus: int = 1, events: Path | None = None
+    ) -> None:
         self.stop_at = stop_at
+        self.allowance = Allowance(gpus=gpus, cpus=cpus)
+        self.events = events
         self.step = 0
         self.of = 0
         self.facts: dict[str, float | str] = {}

@@ -82,10 +82,19 @@ def test_a_stage_does_not_depend_on_the_global_generator(films, trained) -> None
 def test_timings_stay_out_of_the_compared_files(films, trained) -> None:
     out = trained("finetune", "vit_phantom", films(train=8), epochs=1)
     timing = json.loads((out / "timing.json").read_text())
-    assert set(timing) == {"seconds", "cpu_seconds", "images_per_s", "peak_memory_mb", "device", "threads", "torch"}
+    measured = {"seconds", "cpu_seconds", "images_per_s", "peak_memory_mb"}
+    assert set(timing) == measured | {"device", "device_name", "processes", "threads", "torch"}
     assert timing["images_per_s"] == pytest.approx(8 / timing["seconds"])
     facts = json.loads((out / "facts.json").read_text())
     assert not {"seconds", "images_per_s", "device"} & set(facts)
+
+
+@pytest.mark.parametrize("kind", ["mae", "rotation", "finetune"])
+def test_the_rate_and_its_base_rate_are_told_together(kind: str, films, trained) -> None:
+    out = trained(kind, "vit_phantom", films(train=8), epochs=1, batch_size=4, lr=1e-3)
+    facts = json.loads((out / "facts.json").read_text())
+    assert facts["lr"] == 1e-3
+    assert facts["blr"] == pytest.approx(0.064)  # lr = blr * 4 / 256
 
 
 def test_every_step_is_told(films, trained, place) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from study.conclude.gather import explained_films
 from study.records import Plan, Run
 from study.registry import ATTRIBUTIONS
 from study.statistics import AGREEMENT_COLUMNS
@@ -123,7 +124,7 @@ def _known(before: Path | None) -> dict[str, pd.DataFrame]:
 
 
 def _table(runs: Sequence[Run], model: str, attribution: str, store: Store, digest: str) -> pd.DataFrame:
-    films = _films(runs[0], store)
+    films = explained_films(runs[0], store)
     chosen = spread(len(films))
     stored = [np.load(store.folder(run.explain[attribution]) / "maps.npy", mmap_mode="r") for run in runs]
     found = correlations([maps[chosen] for maps in stored])
@@ -149,10 +150,3 @@ def _pairs(runs: Sequence[Run]) -> Iterator[tuple[int, Run, int, Run]]:
     for i, a in enumerate(runs):
         for j in range(i + 1, len(runs)):
             yield i, a, j, runs[j]
-
-
-def _films(run: Run, store: Store) -> pd.DataFrame:
-    """Image and cluster of the test films, in the order of the maps."""
-    columns = ["image_id", "cluster", "split"]
-    table = pd.read_parquet(store.folder(run.predict) / "predictions.parquet", columns=columns)
-    return table[table["split"] == "test"]

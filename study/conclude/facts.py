@@ -87,7 +87,11 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
     """Counts and choices of one dataset, as plain data."""
     splits = {split: len(dataset.rows(split)) for split in ("train", "val", "test", "unlabelled")}
     test = dataset.rows("test")
-    labels = {name: int((dataset.labels[test] == k).sum()) for k, name in enumerate(dataset.classes)}
+    several = dataset.findings
+    counts = [(dataset.labels[test] == k).sum() if several is None else 0 for k in range(len(dataset.classes))]
+    if several is not None:
+        counts = list(several.present[test].sum(axis=0))
+    labels = {name: int(count) for name, count in zip(dataset.classes, counts, strict=True)}
     return {
         **dataset.facts,
         "films": len(dataset.image_ids),
@@ -95,6 +99,7 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "test_labels": labels,
         "test_with_boxes": sum(len(dataset.boxes[row]) > 0 for row in test),
+        **({} if several is None else {"test_explained": len(dataset.explained)}),
         "test_patients": len({dataset.clusters[row] for row in test}),
         "mean": dataset.mean,
         "std": dataset.std,

@@ -91,7 +91,7 @@ def _rows(
                 rule=rule,
                 contrast_id=contrast.contrast_id,
                 difference=differences[image_id].difference,
-                label=dataset.classes[dataset.labels[row]],
+                label=dataset.classes[dataset.targets[row]],
                 image=eight_bit(dataset.images[row]),
                 boxes=dataset.boxes[row],
                 maps=maps,
@@ -126,7 +126,7 @@ def stored_map(
 ) -> tuple[NDArray[np.float32], bool]:
     """A film's raw map, and whether its negative part means nothing."""
     key = run.explain[attribution]
-    place = int(np.flatnonzero(dataset.rows("test") == row)[0])
+    place = int(np.flatnonzero(dataset.explained == row)[0])
     maps, scale = (np.load(store.folder(key) / f"{name}.npy", mmap_mode="r") for name in ("maps", "scale"))
     raw = maps[place].astype(np.float32) * scale[place]
     return raw, ATTRIBUTIONS[plan.stages[key].recipe["attribution"]].rectified

@@ -100,7 +100,7 @@ def _scores(run: Run, plan: Plan, store: Store) -> Iterator[pd.DataFrame]:
 
 def _unjudged(run: Run, store: Store) -> pd.DataFrame:
     """Rows of a finished run whose judges do not all exist."""
-    films = _predictions(run, store)[["image_id", "cluster"]]
+    films = explained_films(run, store)[["image_id", "cluster"]]
     return films.assign(value=np.nan, reason="the model of another arm with this seed is missing")
 
 
@@ -127,9 +127,19 @@ def _concepts(run: Run, store: Store) -> Iterator[dict[str, Any]]:
             yield {**who, "metric": f"{name}[layer={layer}]", "value": float(found[f"n_{name}"])}
 
 
+def explained_films(run: Run, store: Store) -> pd.DataFrame:
+    """The rows of the run's predictions that belong to its maps, in their order."""
+    table = _tested(run, store)
+    return table[table["target"] >= 0] if "target" in table else table
+
+
 def _predictions(run: Run, store: Store) -> pd.DataFrame:
+    return _named(_tested(run, store), run)
+
+
+def _tested(run: Run, store: Store) -> pd.DataFrame:
     table = pd.read_parquet(store.folder(run.predict) / "predictions.parquet")
-    return _named(table[table["split"] == "test"].drop(columns="split"), run)
+    return table[table["split"] == "test"].drop(columns="split")
 
 
 def _named(table: pd.DataFrame, run: Run) -> pd.DataFrame:

@@ -60,7 +60,9 @@ def _rows(
     dataset = datasets[plan.stages[run.predict].parents["data"]]
     places = {image_id: row for row, image_id in enumerate(dataset.image_ids)}
     own = predictions[predictions["run_id"] == run.run_id].set_index("image_id")
-    sure = pd.Series({image_id: float(row[f"p_{row['label']}"]) for image_id, row in own.iterrows()})
+    targets = dataset.targets
+    own = own[[bool(targets[places[image_id]] >= 0) for image_id in own.index]]
+    sure = pd.Series({i: float(row[f"p_{targets[places[str(i)]]}"]) for i, row in own.iterrows()})
     boxed = sure[[len(dataset.boxes[places[image_id]]) > 0 for image_id in sure.index]]
     return [
         _row(rule, image_id, run, plan=plan, store=store, dataset=dataset, probability=float(sure[image_id]))
@@ -82,7 +84,7 @@ def _row(
         run_id=run.run_id,
         rule=rule,
         probability=probability,
-        label=dataset.classes[dataset.labels[row]],
+        label=dataset.classes[dataset.targets[row]],
         image=eight_bit(dataset.images[row]),
         boxes=dataset.boxes[row],
         maps=tuple(maps),

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
 from study.errors import DataError
-from study.records import Dataset, Quarantined, Split
+from study.records import Dataset, Findings, NoLabels, Quarantined, Split
 
 IMAGES, PARTS, TABLE, FACTS = "images.npy", "parts.npy", "table.parquet", "facts.json"
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -26,7 +26,7 @@ class Films:
 
     Attributes:
         image_ids, splits, clusters, boxes: as in `study.records.Dataset`.
-        labels: index into `classes`, -1 where unlabelled.
+        labels: index into `classes`, -1 where unlabelled. Not kept where there are `findings`.
         columns: further columns of the table, kept for whoever opens it.
     """
 
@@ -40,6 +40,7 @@ class Films:
     quarantined: tuple[Quarantined, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    findings: Findings | None = None
 
 
 def new_array(path: Path, *, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap[Any, Any]:
@@ -70,7 +71,7 @@ def finish(films: Films, *, name: str, out: Path) -> None:
     (out / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
     columns = {
         "image_id": list(films.image_ids),
-        "label": np.asarray(films.labels, dtype=np.int64),
+        **_label_columns(films),
         "split": list(films.splits),
         "cluster": list(films.clusters),
         "boxes": [json.dumps(boxes.tolist()) for boxes in films.boxes],
@@ -88,7 +89,7 @@ def load(folder: Path) -> Dataset:
         name=stored["name"],
         images=np.load(folder / IMAGES, mmap_mode="r"),
         image_ids=tuple(table["image_id"]),
-        labels=table["label"].to_numpy(dtype=np.int64),
+        labels=table["label"].to_numpy(dtype=np.int64) if "label" in table else cast("Any", NoLabels(stored["name"])),
         classes=tuple(stored["classes"]),
         splits=tuple(table["split"]),
         clusters=tuple(table["cluster"]),
@@ -99,7 +100,23 @@ def load(folder: Path) -> Dataset:
         part_names=tuple(stored["part_names"]),
         quarantined=tuple(Quarantined(**file) for file in stored["quarantined"]),
         facts=stored["facts"],
+        findings=None if "label" in table else _findings(table, len(stored["classes"])),
     )
+
+
+def _label_columns(films: Films) -> dict[str, Any]:
+    """One label per film, or the findings of each and the one that is its target."""
+    if films.findings is None:
+        return {"label": np.asarray(films.labels, dtype=np.int64)}
+    present = [json.dumps(np.flatnonzero(row).tolist()) for row in films.findings.present]
+    return {"findings": present, "target": films.findings.targets}
+
+
+def _findings(table: pd.DataFrame, n_findings: int) -> Findings:
+    present = np.zeros((len(table), n_findings), dtype=np.bool_)
+    for row, text in zip(present, table["findings"], strict=True):
+        row[json.loads(text)] = True
+    return Findings(present, table["target"].to_numpy(dtype=np.int64))
 
 
 def moments(images: NDArray[Any], rows: NDArray[np.int64]) -> tuple[float | None, float | None]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from study.data import manifest, walk
 from study.data.films import film_format
+from study.data.findings import aimed, check_named
 from study.data.found import Found
 from study.data.parts import find as find_parts
 from study.data.reader import NAMED, Guess
@@ -27,7 +29,15 @@ def find(settings: Mapping[str, Any], root: Path) -> Found:
     rows = manifest.read(source)
     parts = settings["parts"]
     masks = None if parts is None else find_parts(root / parts, [row.image for row in rows])
-    return Found(source, folder, rows, masks=masks, given_by="column")
+    if not settings.get("multilabel"):
+        return Found(source, folder, [replace(row, target="") for row in rows], masks=masks, given_by="column")
+    classes = tuple(settings["classes"])
+    check_named(rows, classes, source)
+    rows, faults, left_out = aimed(rows, classes)
+    if faults:
+        raise DataError(manifest.listing(source, faults))
+    facts = {"boxes_of_other_findings": left_out} if left_out else {}
+    return Found(source, folder, rows, classes=classes, several=True, masks=masks, given_by="column", facts=facts)
 
 
 def recognise(folder: Path) -> Guess | None:

@@ -19,6 +19,8 @@ import numpy as np
 
 from study.data.artifact import Films, finish
 from study.data.collect import Collected, Entry, collect, source_bits, write_images
+from study.data.findings import check_findings, counted_as, record
+from study.data.findings import facts as finding_facts
 from study.data.fingerprint import files_sha256
 from study.data.found import Found
 from study.data.manifest import Fault, Row, listing
@@ -27,6 +29,7 @@ from study.data.reader import Guess, Reader
 from study.data.resize import Rule
 from study.data.splits import EXCLUDED, GIVEN, Shares, assign, check_classes, check_leaks, groups
 from study.errors import DataError
+from study.records import Findings
 from study.registry import unknown
 
 SHOWN = 20
@@ -48,12 +51,16 @@ class Choices:
 
 @dataclass(frozen=True)
 class Divided:
-    """Films that were read, with their class, group and split, one value per entry."""
+    """Films that were read, with their class, group and split, one value per entry.
+
+    Where films have `findings`, `labels` says only whether a film is labelled (0) or not (-1).
+    """
 
     entries: Sequence[Entry]
     labels: Sequence[int]
     groups: Sequence[str]
     splits: Sequence[str]
+    findings: Findings | None = None
 
     @property
     def kept(self) -> list[int]:
@@ -76,7 +83,7 @@ def prepare(find: Find, name: str, settings: Mapping[str, Any], *, image_size: i
     choices = Choices(**{key: settings[key] for key in Choices.__dataclass_fields__})
     found = find(settings, root)
     classes = _classes(found, choices)
-    chosen = _chosen(found.rows, classes, choices)
+    chosen = _chosen(found, classes, choices)
     if not chosen:
         raise DataError(
             f"{found.source}: no film is left, all {len(found.rows)} have labels outside the setting `classes`"
@@ -91,6 +98,8 @@ def prepare(find: Find, name: str, settings: Mapping[str, Any], *, image_size: i
     if not divided.kept:
         raise DataError(f"{found.source}: no film is left; unlabelled films that belong to val or test are not used")
     facts = {**_facts(divided, choices), **found.facts}
+    if divided.findings is not None:
+        facts |= finding_facts(divided.findings, divided.splits, classes)
     facts["left_out"] = {**found.left_out, **_left_out(divided, len(found.rows) - len(chosen))}
     if found.masks is not None:
         kept = [divided.entries[k] for k in divided.kept]
@@ -112,6 +121,7 @@ def digest(find: Find, settings: Mapping[str, Any], *, root: Path) -> str:
     for row, content in zip(found.rows, contents, strict=True):
         frame = [] if row.frame is None else [row.frame]
         entry = [row.image, row.label, row.split, row.patient, row.boxes, content, *frame]
+        entry += [row.target] if found.several else []
         total.update(json.dumps(entry).encode() + b"\n")
     if found.masks is not None:
         total.update(json.dumps([found.masks.names, found.masks.contents()]).encode() + b"\n")
@@ -121,6 +131,8 @@ def digest(find: Find, settings: Mapping[str, Any], *, root: Path) -> str:
 
 
 def _classes(found: Found, choices: Choices) -> tuple[str, ...]:
+    if found.several:
+        return tuple(found.classes or ())
     present = {row.label for row in found.rows if row.label}
     known = sorted(present) if found.classes is None else [name for name in found.classes if name in present]
     classes = tuple(known if choices.classes is None else choices.classes)
@@ -131,12 +143,15 @@ def _classes(found: Found, choices: Choices) -> tuple[str, ...]:
     return classes
 
 
-def _chosen(rows: Sequence[Row], classes: Sequence[str], choices: Choices) -> list[Row]:
+def _chosen(found: Found, classes: Sequence[str], choices: Choices) -> list[Row]:
     """Rows to read: other labels are blanked or left out, given splits perhaps forgotten."""
-    if choices.others == "drop":
+    rows = list(found.rows)
+    if choices.others == "drop" and not found.several:
         rows = [row for row in rows if not row.label or row.label in classes]
     if choices.split["given"] == "ignore":
         rows = [replace(row, split="" if row.split in GIVEN else row.split) for row in rows]
+    if found.several:
+        return rows
     return [row if row.label in classes else replace(row, label="") for row in rows]
 
 
@@ -169,20 +184,30 @@ def _check_boxes(entries: Sequence[Entry], source: Path) -> None:
 def _divide(entries: Sequence[Entry], classes: Sequence[str], choices: Choices, found: Found) -> Divided:
     rows = [entry.row for entry in entries]
     names, patients, given = [r.image for r in rows], [r.patient for r in rows], [r.split for r in rows]
-    labels = [classes.index(row.label) if row.label else -1 for row in rows]
+    if found.several:
+        labels = [0 if row.label else -1 for row in rows]
+        counted = [counted_as(row, classes) for row in rows]
+    else:
+        labels = [classes.index(row.label) if row.label else -1 for row in rows]
+        counted = [(label,) for label in labels]
     contents = [entry.content for entry in entries]
     check_leaks(labels, patients, given, contents=contents, names=names, given_by=found.given_by)
     group = groups(patients, contents, names)
-    splits = assign(labels, group, given, shares=Shares(**choices.split))
-    check_classes(splits, labels, group, classes)
+    splits = assign(labels, group, given, shares=Shares(**choices.split), counted=counted)
     labels = [-1 if split == "unlabelled" else label for label, split in zip(labels, splits, strict=True)]
-    return Divided(entries, labels, group, splits)
+    if not found.several:
+        check_classes(splits, labels, group, classes)
+        return Divided(entries, labels, group, splits)
+    findings = record(rows, [label >= 0 for label in labels], classes)
+    check_findings(findings, splits, classes)
+    return Divided(entries, labels, group, splits, findings)
 
 
 def _films(divided: Divided, collected: Collected, classes: tuple[str, ...], facts: Mapping[str, Any]) -> Films:
     kept = divided.kept
     entries = [divided.entries[k] for k in kept]
     measured = any(entry.spacing for entry in entries)
+    several = divided.findings
     return Films(
         image_ids=[entry.row.image for entry in entries],
         labels=[divided.labels[k] for k in kept],
@@ -192,6 +217,7 @@ def _films(divided: Divided, collected: Collected, classes: tuple[str, ...], fac
         boxes=[entry.boxes for entry in entries],
         quarantined=tuple(collected.broken),
         facts=facts,
+        findings=None if several is None else Findings(several.present[kept], several.targets[kept]),
         columns={"pixel_spacing_mm": [json.dumps(entry.spacing) for entry in entries]} if measured else {},
     )
 

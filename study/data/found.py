@@ -22,6 +22,7 @@ class Found:
         folder: the rows' images start here.
         rows: sorted by image.
         classes: labels in the format's own order; None: sorted.
+        several: whether a label lists all findings of a film, those among `classes` to be learnt.
         decoder: reads the files.
         masks: part masks, or None.
         broken: films whose annotation cannot be used.
@@ -34,6 +35,7 @@ class Found:
     folder: Path
     rows: Sequence[Row]
     classes: tuple[str, ...] | None = None
+    several: bool = False
     decoder: Decoder = IMAGE_FILES
     masks: Masks | None = None
     broken: tuple[Quarantined, ...] = ()

@@ -3,7 +3,8 @@
 Columns: `image` (path under the images folder, also the film's id), and optionally `label`
 (blank or `unlabelled`: for pretraining only), `split` (train, val, test, unlabelled; blank: to be
 divided), `patient_id` (blank: unknown) and `boxes` (JSON, `[[x0, y0, x1, y1], ...]`, pixels of
-the upright image, half open; blank or `[]`: none). Further columns are ignored.
+the upright image, half open; blank or `[]`: none). Where films may have several findings, `label` lists them as in
+`Effusion|Mass`, and `target` names the one that the boxes show. Further columns are ignored.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Row:
         patient: "" where unknown.
         boxes: (x0, y0, x1, y1) in pixels of the upright image, or of `frame`.
         frame: width and height of the picture the boxes were drawn on, (1, 1) for shares of it; None: the film.
+        target: of several findings the one that the boxes show; "" where unknown, and where a film has one label.
     """
 
     line: int
@@ -49,6 +51,7 @@ class Row:
     patient: str
     boxes: tuple[Box, ...]
     frame: tuple[float, float] | None = None
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ def _row(line: int, cells: dict[str, str]) -> tuple[Row, list[Fault]]:
         split=split,
         patient=cells.get("patient_id", ""),
         boxes=boxes,
+        target=cells.get("target", ""),
     ), faults
 
 

@@ -5,9 +5,9 @@ height in pixels of 1024 x 1024), train_val_list.txt and test_list.txt the offic
 into train and val here, by patient; without the lists all films are. Only boxes of the chosen finding are used.
 Listed films whose files are not there (part of the archives was downloaded) are left out and counted.
 
-A film has up to 14 findings. This format makes one label of them: films with the finding against films with `No
-Finding` (further films are left out, or used for pretraining with `others: unlabelled`), or against all
-without it.
+A film has up to 14 findings. With `finding` this format makes one label of them: films with the finding against films
+with `No Finding` (further films are left out, or used for pretraining with `others: unlabelled`), or against all
+without it. With `findings` a film has all those that are named, or none of them, and boxes of its target only.
 
 Reference: Wang et al., ChestX-ray8, CVPR 2017, arXiv:1705.02315.
 """
@@ -22,6 +22,7 @@ from typing import Any
 
 from study.data import walk
 from study.data.films import film_format
+from study.data.findings import SEPARATOR
 from study.data.found import Found
 from study.data.manifest import Box, Fault, Row, listing
 from study.data.reader import NAMED, Guess
@@ -51,15 +52,20 @@ def find(settings: Mapping[str, Any], root: Path) -> Found:
     walk.check_folder(folder)
     source = _one(folder, ENTRIES)
     films = _table(source, COLUMNS)
-    findings = {row["Image Index"]: row["Finding Labels"].split("|") for row in films}
+    findings = {row["Image Index"]: row["Finding Labels"].split(SEPARATOR) for row in films}
     finding = settings["finding"]
     known = sorted({name for names in findings.values() for name in names} - {NOTHING})
     if finding is not None and finding not in known:
         raise DataError(f"{source}, setting `finding`:\n{unknown('finding', finding, known)}")
     paths = _paths(folder)
-    splits, boxes = _splits(folder), _boxes(folder, finding)
+    several: Sequence[str] = settings.get("findings") or ()
+    splits, boxes = _splits(folder), _boxes(folder, several or [finding])
     rows = [
-        _row(film, paths[film["Image Index"]], splits, boxes, label=_label(findings[film["Image Index"]], settings))
+        _several(film, paths[film["Image Index"]], splits, boxes, several)
+        if several
+        else _row(
+            film, paths[film["Image Index"]], splits, boxes, label=_label(findings[film["Image Index"]], settings)
+        )
         for film in films
         if film["Image Index"] in paths
     ]
@@ -67,11 +73,15 @@ def find(settings: Mapping[str, Any], root: Path) -> Found:
         raise DataError(f"{folder}: none of the {len(films)} films of {source.name} is there, in any sub-folder")
     missing = len(films) - len(rows)
     facts = {"finding": finding, "against": settings["against"] if finding else None, "splits_given": bool(splits)}
+    used = sum(len(row.boxes) for row in rows)
+    there = sum(len(boxes[film["Image Index"]]) for film in films if film["Image Index"] in paths)
+    facts |= {"boxes_of_other_findings": there - used} if several and there > used else {}
     return Found(
         source,
         folder,
         sorted(rows, key=lambda row: row.image),
-        classes=_classes(settings),
+        classes=tuple(several) or _classes(settings),
+        several=bool(several),
         left_out={"listed, but its file is not there": missing} if missing else {},
         facts=facts,
     )
@@ -108,12 +118,29 @@ def _row(
     film: Mapping[str, str],
     path: str,
     splits: Mapping[str, str],
-    boxes: Mapping[str, Sequence[Box]],
+    boxes: Mapping[str, Sequence[tuple[str, Box]]],
     *,
     label: str,
+    target: str = "",
 ) -> Row:
+    """A film with its boxes; with a target those of the target."""
     name = film["Image Index"]
-    return Row(0, path, label, splits.get(name, ""), film["Patient ID"], tuple(boxes.get(name, ())), FRAME)
+    own = tuple(box for finding, box in boxes.get(name, ()) if target in ("", finding))
+    return Row(0, path, label, splits.get(name, ""), film["Patient ID"], own, FRAME, target)
+
+
+def _several(
+    film: Mapping[str, str],
+    path: str,
+    splits: Mapping[str, str],
+    boxes: Mapping[str, Sequence[tuple[str, Box]]],
+    findings: Sequence[str],
+) -> Row:
+    """A film with all its findings; its target is the first of them that has a box."""
+    label = film["Finding Labels"]
+    boxed = {finding for finding, _ in boxes.get(film["Image Index"], ())} & set(label.split(SEPARATOR))
+    target = next((finding for finding in findings if finding in boxed), "")
+    return _row(film, path, splits, boxes if target else {}, label=label, target=target)
 
 
 def _one(folder: Path, pattern: str) -> Path:
@@ -163,15 +190,16 @@ def _splits(folder: Path) -> dict[str, str]:
     return {line.strip(): split for path, split in present for line in path.read_text("utf8").split() if line}
 
 
-def _boxes(folder: Path, finding: str | None) -> dict[str, list[Box]]:
-    """Boxes of the finding by the name of the film's file."""
-    boxes: dict[str, list[Box]] = defaultdict(list)
-    if finding is None or not list(folder.glob(BOXES)):
+def _boxes(folder: Path, findings: Sequence[str | None]) -> dict[str, list[tuple[str, Box]]]:
+    """Boxes of the findings, each with its finding, by the name of the film's file."""
+    boxes: dict[str, list[tuple[str, Box]]] = defaultdict(list)
+    if None in findings or not list(folder.glob(BOXES)):
         return boxes
     path = _one(folder, BOXES)
     faults = []
     for line, row in enumerate(_table(path, ("Image Index", "Finding Label", "Bbox [x", "y", "w", "h]")), start=2):
-        if SPELT.get(row["Finding Label"], row["Finding Label"]) != finding:
+        finding = SPELT.get(row["Finding Label"], row["Finding Label"])
+        if finding not in findings:
             continue
         try:
             x, y, width, height = (float(row[key]) for key in ("Bbox [x", "y", "w", "h]"))
@@ -180,7 +208,7 @@ def _boxes(folder: Path, finding: str | None) -> dict[str, list[Box]]:
             continue
         if width <= 0 or height <= 0:
             faults.append(Fault(line, "Bbox [x,y,w,h]", f"{[x, y, width, height]} has no area"))
-        boxes[row["Image Index"]].append((x, y, round(x + width, 6), round(y + height, 6)))
+        boxes[row["Image Index"]].append((finding, (x, y, round(x + width, 6), round(y + height, 6))))
     if faults:
         raise DataError(listing(path, faults))
     return boxes

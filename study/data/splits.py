@@ -64,7 +64,14 @@ def groups(patients: Sequence[str], contents: Sequence[str], names: Sequence[str
     return [root(name) for name in own]
 
 
-def assign(labels: Sequence[int], group: Sequence[str], given: Sequence[str], *, shares: Shares) -> list[str]:
+def assign(
+    labels: Sequence[int],
+    group: Sequence[str],
+    given: Sequence[str],
+    *,
+    shares: Shares,
+    counted: Sequence[Sequence[int]] | None = None,
+) -> list[str]:
     """The split of every film.
 
     Args:
@@ -72,6 +79,7 @@ def assign(labels: Sequence[int], group: Sequence[str], given: Sequence[str], *,
         group: films that must stay together share a name.
         given: split from the manifest, "" where open, `TRAIN_VAL` where only test is ruled out.
         shares: how to divide labelled films whose split is open.
+        counted: classes that a film counts as when they are divided; None: its label.
 
     Returns:
         train, val, test, unlabelled, or `EXCLUDED` for unlabelled films that belong to val or test.
@@ -84,7 +92,7 @@ def assign(labels: Sequence[int], group: Sequence[str], given: Sequence[str], *,
     half: dict[str, Counter[int]] = defaultdict(Counter)
     for film in labelled:
         if group[film] not in fixed:
-            (half if group[film] in halves else whole)[group[film]][labels[film]] += 1
+            (half if group[film] in halves else whole)[group[film]].update(counted[film] if counted else [labels[film]])
     place = divide(whole, shares) | divide(half, replace(shares, test=0.0)) | fixed
     used = set(labelled)
     return [

@@ -21,7 +21,7 @@ from study.errors import UnsupportedError
 from study.explain.activations import activations
 from study.explain.gradients import chunks, rows_at_a_time
 from study.explain.layers import feature_layers, feature_map, layer_name
-from study.records import Classifier
+from study.records import Classifier, Outputs
 from study.rng import torch_generator
 
 START = 5.0
@@ -114,7 +114,15 @@ def iba(
         here = slice(start, start + together)
         draw = noise_of(seeds[here], (samples, *found.mean.shape))
         passed = bottleneck(
-            classifier.module, name, images[here], targets[here], statistics=found, noise=draw, beta=beta, steps=steps
+            classifier.module,
+            name,
+            images[here],
+            targets[here],
+            statistics=found,
+            noise=draw,
+            beta=beta,
+            steps=steps,
+            outputs=classifier.outputs,
         )
         maps.append(passed.capacity.sum(dim=1).clamp(min=0) / math.log(2))
     return torch.cat(maps)
@@ -154,6 +162,7 @@ def bottleneck(
     noise: Callable[[int], Tensor],
     beta: float,
     steps: int,
+    outputs: Outputs = "softmax",
 ) -> Bottleneck:
     """Finds for each image how much noise its class stands; images do not interact.
 
@@ -166,6 +175,7 @@ def bottleneck(
         noise: step -> [B or 1, samples, K, h, w] standard normal.
         beta: as in `iba`.
         steps: as in `iba`.
+        outputs: of the classifier; with `sigmoid` the cross entropy is that of the target's own probability.
     """
     output = _output(module, name, images)
     size = (images.shape[-2], images.shape[-1])
@@ -182,7 +192,7 @@ def bottleneck(
             mixed = (kept * features)[:, None] + lost[:, None] * drawn
             nats = information(kept, lost, (features - mean) / sd) * active
             logits = _replaced(module, name, images, _like(output, (mixed * active).flatten(0, 1)))
-            loss = _cross_entropy(logits, targets) + beta * nats.mean(dim=(1, 2, 3))
+            loss = _cross_entropy(logits, targets, outputs) + beta * nats.mean(dim=(1, 2, 3))
             alpha.grad = torch.autograd.grad(loss.sum(), alpha)[0]
         optimiser.step()
         capacity = nats.detach()
@@ -216,10 +226,14 @@ def _blur_matrix(count: int) -> Tensor:
     return torch.zeros(count, count, dtype=torch.float64).scatter_add_(1, reached, weights)
 
 
-def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean over each image's copies, [B]; copies of an image follow each other."""
+def _cross_entropy(logits: Tensor, targets: Tensor, outputs: Outputs) -> Tensor:
+    """-log p of the target, mean over each image's copies, [B]; copies of an image follow each other."""
     samples = len(logits) // len(targets)
-    losses = F.cross_entropy(logits, targets.repeat_interleave(samples), reduction="none")
+    repeated = targets.repeat_interleave(samples)
+    if outputs == "sigmoid":
+        losses = F.softplus(-logits.gather(1, repeated[:, None])[:, 0])
+    else:
+        losses = F.cross_entropy(logits, repeated, reduction="none")
     return losses.view(len(targets), samples).mean(dim=1)
 
 

@@ -24,16 +24,27 @@ from study.rng import seed_of
 
 
 def predict(recipe: Recipe, inputs: Inputs, out: Path, context: StageContext) -> None:
-    """Probabilities of the validation and test films: `predictions.parquet`."""
+    """Probabilities of the validation and test films: `predictions.parquet`.
+
+    Columns beside `p_0` ...: `label`, or where films have several findings `y_0` ... (0 or 1) and `target`, the one
+    that is explained (-1: none).
+    """
     classifier, dataset = classifier_in(inputs["classifier"]), dataset_in(inputs["data"])
     rows = dataset.rows("val", "test")
     parts = [
         train.probabilities(classifier, tensor_of(classifier, dataset, chunk)).cpu()
         for chunk in chunks(classifier, dataset, rows)
     ]
-    table = table_of(dataset, rows).assign(split=np.asarray(dataset.splits)[rows], label=dataset.labels[rows])
+    table = table_of(dataset, rows).assign(split=np.asarray(dataset.splits)[rows], **_truth(dataset, rows))
     columns = pd.DataFrame(torch.cat(parts).numpy(), index=table.index).add_prefix("p_")
     table.join(columns).to_parquet(out / "predictions.parquet", index=False)
+
+
+def _truth(dataset: Dataset, rows: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    if dataset.findings is None:
+        return {"label": dataset.labels[rows]}
+    present = dataset.findings.present[rows].astype(np.int64)
+    return {"target": dataset.findings.targets[rows], **{f"y_{k}": column for k, column in enumerate(present.T)}}
 
 
 def perturb(recipe: Recipe, inputs: Inputs, out: Path, context: StageContext) -> None:
@@ -51,7 +62,7 @@ def perturb(recipe: Recipe, inputs: Inputs, out: Path, context: StageContext) ->
 
 def mask(recipe: Recipe, inputs: Inputs, out: Path, context: StageContext) -> None:
     """The answer to image * map: `p_original.npy`, `p_masked.npy` and the maps of the masked films."""
-    count = len(dataset_in(inputs["data"]).rows("test"))
+    count = len(dataset_in(inputs["data"]).explained)
     files = {name: Rows(out / f"{name}.npy", count) for name in ("p_original", "p_masked", "attributions")}
     for batch in _batches(recipe, inputs, context):
         part = measure.mask(batch)
@@ -106,7 +117,7 @@ def measured(recipe: Recipe, inputs: Inputs, out: Path, context: StageContext) -
             alone = measure.score(recipe["metric"], replace(batch, cross={judge: curves}), recipe["settings"])
             judged.setdefault(judge, []).append(alone.values)
     dataset = dataset_in(inputs["data"])
-    table = table_of(dataset, dataset.rows("test")).assign(
+    table = table_of(dataset, dataset.explained).assign(
         value=torch.cat([score.values.cpu() for score in scores]).numpy(),
         reason=[reason for score in scores for reason in score.reasons],
         **{judge: torch.cat(values).cpu().numpy() for judge, values in judged.items()},
@@ -131,7 +142,7 @@ def _batches_with_rows(
 ) -> Iterator[tuple[ExplainedBatch, NDArray[np.int64]]]:
     """The explained test films in chunks, with whatever was computed of them before."""
     classifier, dataset = classifier_in(inputs["classifier"]), dataset_in(inputs["data"])
-    rows = dataset.rows("test")
+    rows = dataset.explained
     maps = Maps(inputs["explain"])
     start = 0
     for chunk in chunks(classifier, dataset, rows):

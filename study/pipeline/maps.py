@@ -1,4 +1,4 @@
-"""Stage `explain`: one method's maps of all test films.
+"""Stage `explain`: one method's maps of all test films, of those with a target where films have several findings.
 
 Methods that are made of the same features or gradients are made in one pass over the films:
 the first of them to be asked for makes the others too and keeps them in a scratch folder, where
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from study import explain, train
-from study.errors import Stopped
+from study.errors import Stopped, UnsupportedError
 from study.pipeline.arrays import Rows, rows_in
 from study.pipeline.films import DEVICE, Filmed, chunks, classifier_in, dataset_in, tensor_of
 from study.records import Classifier, Dataset, Stage, StageContext
@@ -31,6 +31,11 @@ from study.rng import seed_of
 Inputs = Mapping[str, Path]
 Recipe = Mapping[str, Any]
 
+NOT_PREDICTED = (
+    "target_class: predicted has no meaning where films have several findings: their boxes show one of them; "
+    "leave it out"
+)
+"""Why `predicted` is refused."""
 MOST_REFERENCES = 2000
 """Training films that methods with references look at."""
 
@@ -107,7 +112,7 @@ def _shares(stage: Stage, other: Stage) -> bool:
 def _write(stages: Sequence[Stage], inputs: Inputs, out: Path, context: StageContext) -> None:
     """Maps of several stages in one pass: those of the first into `out`, the others' into the scratch folder."""
     classifier, dataset = classifier_in(inputs["classifier"]), dataset_in(inputs["data"])
-    rows = dataset.rows("test")
+    rows = dataset.explained
     folders = [out, *(_scratch() / stage.key for stage in stages[1:])]
     for folder in folders[1:]:
         folder.mkdir(parents=True)
@@ -162,7 +167,9 @@ def _references(classifier: Classifier, dataset: Dataset) -> Callable[[], Iterat
 
 def _targets(recipe: Recipe, classifier: Classifier, dataset: Dataset, rows: Filmed, images: Tensor) -> Tensor:
     if recipe["target_class"] == "label":
-        return torch.from_numpy(dataset.labels[rows]).to(DEVICE)
+        return torch.from_numpy(dataset.targets[rows]).to(DEVICE)
+    if dataset.findings is not None:
+        raise UnsupportedError(NOT_PREDICTED)
     return train.probabilities(classifier, images).argmax(dim=1)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from study.protocol.cluster import check_cluster
 from study.protocol.data import DataSettings, FilmSettings, PhantomSettings
 from study.protocol.designs import check_designs
 from study.protocol.finetuning import check_finetuning
@@ -41,6 +42,7 @@ def check_everything(parsed: Parsed, ledger: Ledger, root: Path) -> None:
     check_methods(parsed, ledger, _stages(parsed))
     _analysis(parsed, ledger)
     check_designs(parsed, ledger)
+    check_cluster(parsed, ledger)
     _arm_names(parsed, ledger)
     _files(parsed, ledger, root)
 
@@ -116,7 +118,7 @@ def _stage_films(
             "target; both must have the same format",
         )
     if supervised and isinstance(settings, FilmSettings) and isinstance(target, FilmSettings):
-        if settings.classes != target.classes:
+        if (settings.classes, settings.several) != (target.classes, target.several):
             ledger.add(place, "the classifier is trained on other classes than the target's; give both the same")
         return
     if not isinstance(settings, PhantomSettings):
@@ -150,6 +152,9 @@ def _target(parsed: Parsed, ledger: Ledger) -> None:
         if missing:
             ledger.add(("data", target), f"the target needs labelled films; give it {_counts(missing)}")
     if isinstance(settings, FilmSettings):
+        if settings.several is not None and parsed.get("target_class") == "predicted":
+            text = "'predicted' is for films with one label; with several findings maps explain the one that boxes show"
+            ledger.add(("target_class",), f"{text}; leave it out")
         if settings.classes is not None and len(set(settings.classes)) < 2:
             ledger.add(("data", target, "classes"), "the target needs at least two different classes")
         for share in ("val", "test"):
@@ -225,8 +230,14 @@ def _inference(parsed: Parsed, ledger: Ledger) -> None:
     margins = {label for name in analysis.margins for label in (name, *labels_of(name, chosen))}
     target = parsed.get("data", {}).get(parsed.get("target", ""))
     classes = ("", "") if isinstance(target, PhantomSettings) else getattr(target, "classes", None)
+    several = getattr(target, "several", None)
+    if several is not None and analysis.strata == "class":
+        text = "'class' draws films within classes, but a film of the target may have several findings; set it to none"
+        ledger.add(("analysis", "strata"), text)
     settings = {"seeding": parsed.get("seeding", "nested"), "n_arms": len(parsed.get("arms", ()))}
-    for place, text in problems(analysis, margins, named, classes=classes, **settings):
+    for place, text in problems(
+        analysis, margins, named, classes=several or classes, exclusive=not several, **settings
+    ):
         ledger.add(("analysis", *place), text)
 
 

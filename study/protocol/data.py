@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from study.registry import unknown
 
 Films = Annotated[int, Ge(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -76,6 +85,11 @@ class FilmSettings(DataSettings):
         """Whether part masks come with the films."""
         return False
 
+    @property
+    def several(self) -> tuple[str, ...] | None:
+        """The findings of which a film may have several or none; None where a film has one label."""
+        return None
+
 
 class CsvSettings(FilmSettings):
     """A manifest with the columns image, label, split, patient_id, boxes, and its images."""
@@ -89,11 +103,32 @@ class CsvSettings(FilmSettings):
     """The folder of the images; default: `images/` beside the manifest, else the manifest's own."""
     parts: str | None = None
     """A folder of part masks, for concepts: `<parts>/<concept>/<image without suffix>.png`, not black = the concept."""
+    multilabel: bool = False
+    """A label names all findings of a film, as in `Effusion|Mass`; `classes` says which are learnt, a film with none
+    of them (`No Finding`) is negative for all. The column `target` names the finding that a film's boxes show."""
+
+    @model_validator(mode="after")
+    def _says_its_findings(self) -> CsvSettings:
+        if self.multilabel:
+            if self.classes is None or len(set(self.classes)) < 2 or len(set(self.classes)) < len(self.classes):
+                raise ValueError("multilabel: true needs `classes`, two or more different findings")
+            _check_others(self)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Films with one label keep the key they had before there were findings."""
+        return _unless("multilabel", handler(self), self.multilabel)
 
     @property
     def has_parts(self) -> bool:
         """Whether a folder of part masks is named."""
         return self.parts is not None
+
+    @property
+    def several(self) -> tuple[str, ...] | None:
+        """The classes, where they do not exclude each other."""
+        return self.classes if self.multilabel else None
 
 
 class FolderSettings(FilmSettings):
@@ -189,8 +224,15 @@ class MasksSettings(FolderSettings):
         return True
 
 
+FINDINGS = (
+    *("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis", "Hernia"),
+    *("Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax"),
+)
+"""Of NIH ChestX-ray14."""
+
+
 class Nih14Settings(FilmSettings):
-    """NIH ChestX-ray14 as it is downloaded; one finding is the label."""
+    """NIH ChestX-ray14 as it is downloaded; one finding is the label, or several are."""
 
     paths: ClassVar[tuple[str, ...]] = ("folder",)
 
@@ -201,3 +243,47 @@ class Nih14Settings(FilmSettings):
     """The positive class, such as Effusion; without one, all films are for pretraining."""
     against: Literal["no_finding", "others"] = "no_finding"
     """The negative class: films with no finding at all (further films follow `others`), or all without this one."""
+    findings: Literal["all"] | tuple[str, ...] | None = None
+    """In place of `finding`: several findings (or `all` 14) with a probability each, of which a film may have several
+    or none. A film's maps explain its first one, in this order, that has a box; without boxes its first one."""
+
+    @field_validator("findings")
+    @classmethod
+    def _known(cls, findings: tuple[str, ...] | str | None) -> tuple[str, ...] | None:
+        """`all` as the names it stands for."""
+        chosen = FINDINGS if findings == "all" else findings
+        if not isinstance(chosen, tuple):
+            return None
+        if strangers := [unknown("finding", name, FINDINGS) for name in chosen if name not in FINDINGS]:
+            raise ValueError("\n".join(strangers))
+        if len(set(chosen)) < max(2, len(chosen)):
+            raise ValueError("needs two or more different findings, or all; for one, use `finding`")
+        return chosen
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Nih14Settings:
+        if self.findings is not None:
+            given = {"finding": self.finding, "classes": self.classes, "against": self.against == "others" or None}
+            if names := [name for name, value in given.items() if value is not None]:
+                raise ValueError(f"`findings` takes the place of `{'`, `'.join(names)}`; leave one of them out")
+            _check_others(self)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Films with one label keep the key they had before there were findings."""
+        return _unless("findings", handler(self), self.findings is not None)
+
+    @property
+    def several(self) -> tuple[str, ...] | None:
+        """The findings, where several were asked for."""
+        return self.findings if isinstance(self.findings, tuple) else None
+
+
+def _check_others(settings: FilmSettings) -> None:
+    if settings.others != "drop":
+        raise ValueError("a film with none of the findings is negative for all of them; leave `others` out")
+
+
+def _unless(name: str, written: dict[str, Any], kept: bool) -> dict[str, Any]:
+    return {key: value for key, value in written.items() if kept or key != name}

@@ -81,6 +81,7 @@ def problems(
     seeding: str,
     n_arms: int,
     classes: Sequence[str] | None,
+    exclusive: bool = True,
 ) -> Iterator[Problem]:
     """What cannot go together, with its place below `analysis`.
 
@@ -91,11 +92,12 @@ def problems(
         seeding: of the protocol.
         n_arms: how many arms there are.
         classes: of the target; None where the file does not name them.
+        exclusive: whether a film has exactly one of them.
     """
     yield from _pooling(analysis, seeding, n_arms)
     yield from _undefined(analysis, metrics)
     yield from _noninferiority(analysis, margins, metrics)
-    yield from _classification(analysis, classes)
+    yield from _classification(analysis, classes, exclusive=exclusive)
 
 
 def _pooling(analysis: InferenceSettings, seeding: str, n_arms: int) -> Iterator[Problem]:
@@ -134,7 +136,9 @@ def _noninferiority(
             yield place, f"'{name}' has no margin; declare one, such as margins: {{{name}: 0.03}}"
 
 
-def _classification(analysis: InferenceSettings, classes: Sequence[str] | None) -> Iterator[Problem]:
+def _classification(
+    analysis: InferenceSettings, classes: Sequence[str] | None, *, exclusive: bool
+) -> Iterator[Problem]:
     for i, name in enumerate(analysis.classification):
         place = ("classification", i)
         base, _, rest = name.partition("[class=")
@@ -144,7 +148,7 @@ def _classification(analysis: InferenceSettings, classes: Sequence[str] | None) 
             yield place, unknown("metric of the predictions", name, dict(RUN_METRICS))
         elif rest and (base != "auc" or not rest.endswith("]") or len(rest) < 2):
             yield place, f"'{name}' is not a metric of one class; write it as \"auc[class=NAME]\""
-        elif rest and classes is not None and len(classes) < 3:
+        elif rest and classes is not None and len(classes) < 3 and exclusive:
             yield place, f"'{name}': with two classes `auc` says it all; use auc"
         elif rest and classes is not None and rest[:-1] not in classes:
             yield place, unknown("class of the target", rest[:-1], list(classes))

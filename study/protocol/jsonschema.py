@@ -33,7 +33,8 @@ _TEXTS: Mapping[str, str] = {
     "seeds": "How often everything is repeated: a count, or a list of seeds.",
     "seeding": "Whether equal seeds of two arms belong together (paired) or not (nested).",
     "share_pretraining": "Pretrain once, with the first seed, for all seeds: cheaper, and says less.",
-    "target_class": "The class that maps explain: the film's label, or what the model predicts.",
+    "target_class": "The class that maps explain: the film's label (of several findings the one that its boxes show, "
+    "else its first), or what the model predicts.",
     "explain": "Attribution methods; the ones called control_... are yardsticks.",
     "measure": "Metrics of the maps.",
     "concepts": "Network dissection: how many parts of the films single units answer to; needs part masks.",

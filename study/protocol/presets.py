@@ -34,7 +34,7 @@ _IMAGENET: Values = {
 
 FINETUNE: Mapping[str, Mapping[str, Values]] = {
     # lambert-x/medical_mae@953a460, ViT-S/16 and DenseNet-121 on NIH ChestX-ray14 (Xiao et al., WACV 2023,
-    # arXiv:2210.12843). Theirs has 14 labels with a sigmoid each; here one of several classes.
+    # arXiv:2210.12843). Theirs has 14 labels with a sigmoid each, as films with `findings: all` have.
     "medical_mae": {
         "all": {
             **_CROP,

@@ -289,7 +289,8 @@ class FinetuneSettings(TrainingSettings):
     """A part of the films, such as marker, in which saliencymix sees nothing; needs part masks."""
     label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
-    """Loss of a film times the number of films over that of its class and the number of classes, or as it is."""
+    """Loss of a film times the number of films over that of its class and the number of classes, or as it is. Where
+    films have several findings: for each finding the same over its two sides, films with it and films without."""
     drop_path: Annotated[float, Ge(0), Lt(1)] = 0.0
     select: Literal["best_val", "last"] = "best_val"
     """Keep the epoch with the best validation AUC, or the last one. Never looks at test."""

@@ -5,7 +5,7 @@ pixels with x = column, y = row and half-open ends, and an undefined number is N
 array and None in a finding.
 """
 
-from study.records.data import Dataset, Quarantined, Split
+from study.records.data import Dataset, Findings, NoLabels, Quarantined, Split
 from study.records.designs import Dose, DoseLevel, DoseResponse, Factorial, FactorialEffect, Weighted
 from study.records.effects import Effects
 from study.records.findings import (
@@ -25,7 +25,7 @@ from study.records.findings import (
     SeedDifference,
     Seeding,
 )
-from study.records.models import Cascade, Classifier, Curves, ExplainedBatch, Family, Masked
+from study.records.models import Cascade, Classifier, Curves, ExplainedBatch, Family, Masked, Outputs
 from study.records.omnibus import Omnibus
 from study.records.pages import (
     ArmChain,
@@ -39,12 +39,14 @@ from study.records.pages import (
     ScoreFile,
     StudyFacts,
 )
-from study.records.planning import Job, Plan, Run, Stage, StageContext
+from study.records.planning import Allowance, Job, Plan, Run, Stage, StageContext
 from study.records.reliability import MetricReliability, RunAgreement
+from study.records.resources import Requests, Resources
 from study.records.rules import Rules, UndefinedRule
 from study.records.spreads import Spread
 
 __all__ = [
+    "Allowance",
     "Analysis",
     "ArmChain",
     "Cascade",
@@ -66,6 +68,7 @@ __all__ = [
     "FactorialEffect",
     "Family",
     "Finding",
+    "Findings",
     "GalleryMap",
     "GalleryRow",
     "ImageDifference",
@@ -77,11 +80,15 @@ __all__ = [
     "MethodRow",
     "MetricFacts",
     "MetricReliability",
+    "NoLabels",
     "Omnibus",
+    "Outputs",
     "Plan",
     "Quarantined",
     "Ranking",
     "ReportInput",
+    "Requests",
+    "Resources",
     "Rules",
     "Run",
     "RunAgreement",

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Family = Literal["vit", "cnn"]
+Outputs = Literal["softmax", "sigmoid"]
+"""Probabilities of classes that exclude each other, or of findings of which a film may have several."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Classifier:
         in_chans: channels the module expects; grey images are repeated.
         image_size: side of the square input, pixels.
         mean, std: normalisation the module was fine-tuned with, scale [0, 1].
+        outputs: what makes probabilities of the logits.
     """
 
     module: nn.Module
@@ -34,6 +37,7 @@ class Classifier:
     image_size: int
     mean: float
     std: float
+    outputs: Outputs = "softmax"
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class ExplainedBatch:
         targets: [B] int64, the class that is explained.
         attributions: [B, H, W] float32, signed, at input size, any scale.
         boxes: B integer tensors [K, 4], half open, pixels; K = 0 where none was drawn.
-        predict: images -> probabilities [B, K] (softmax, eval mode, no gradients).
+        predict: images -> probabilities [B, K] (softmax, of several findings sigmoid; eval mode, no gradients).
         explain: (images, targets) -> attributions [B, H, W], the method that made these.
         signed: [B, h, w] the raw maps, before anything was cut or resized; None: `attributions` are these.
         explain_signed: (images, targets) -> raw signed maps; None: `explain` gives these.

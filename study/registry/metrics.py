@@ -310,16 +310,17 @@ class; `brier` the squared distance from the label summed over classes.
 """
 
 
-def class_auc_facts(classes: Sequence[str]) -> dict[str, MetricFacts]:
+def class_auc_facts(classes: Sequence[str], *, several: bool = False) -> dict[str, MetricFacts]:
     """Facts of the one-against-rest AUC of every class, by the label that the statistics give it.
 
     Args:
         classes: names in the order of the predictions.
+        several: whether an image may have several of them, or none.
 
     Returns:
-        `auc[class=<name>]` -> facts; empty for two classes or fewer, where `auc` says it all.
+        `auc[class=<name>]` -> facts; empty for two classes or fewer that exclude each other, where `auc` says it all.
     """
-    labels = {name: f"auc[class={name}]" for name in classes} if len(classes) > 2 else {}
+    labels = {name: f"auc[class={name}]" for name in classes} if several or len(classes) > 2 else {}
     undefined = "the test films hold none of this class, or nothing else"
     return {
         label: MetricFacts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from study.report import extent, names, numbers
 from study.report.cells import (
@@ -18,7 +18,7 @@ from study.report.cells import (
     run_counts,
 )
 from study.report.layers import depth
-from study.report.outside import spoken
+from study.report.outside import key, several, spoken, target_facts
 from study.report.table import Cell, Group, Head, Line, Table, number, word_head
 from study.report.terms import TERMS, Text, fill, join, same
 
@@ -107,17 +107,32 @@ def per_class(results: Results) -> list[Table]:
         Table(
             key=f"per-class-{place + 1}",
             caption=fill(
-                "tab.per_class" if run_counts(results) else "tab.per_class.one",
+                key(results, "tab.per_class" if run_counts(results) else "tab.per_class.one"),
                 unit=" × 100" if results["metrics"][part[0]]["unit"] == "percent" else "",
                 images=extent.of_metrics(results, part),
                 runs=run_counts(results),
             ),
-            heads=(word_head(TERMS["col.arm"]), *(Head(same(_class(name))) for name in part)),
+            heads=(word_head(TERMS["col.arm"]), *(Head(_class_head(results, name)) for name in part)),
             groups=_groups(results, cells, part, {name: results["metrics"][name]["unit"] for name in part}),
-            notes=(TERMS["note.per_class"],),
+            notes=(spoken(results, "note.per_class"), *_without_auc(results, shown)),
         )
         for place, part in enumerate(parts)
     ]
+
+
+def _class_head(results: Results, name: str) -> Text:
+    """The class, with the number of test images that have it where they may have several."""
+    if not several(results):
+        return same(_class(name))
+    return fill("col.finding", name=_class(name), n=numbers.count(target_facts(results)["test_labels"][_class(name)]))
+
+
+def _without_auc(results: Results, shown: Sequence[str]) -> Iterator[Text]:
+    """Findings that have no column, since their AUC is undefined."""
+    if several(results):
+        absent = [name for name in target_facts(results)["classes"] if name not in map(_class, shown)]
+        if absent:
+            yield fill("note.per_class.undefined", names=", ".join(absent))
 
 
 def _class(name: str) -> str:

@@ -63,14 +63,16 @@ def _design_rows(results: Results) -> Iterator[tuple[Text, Cell]]:
         yield TERMS["row.shared"], word(TERMS["value.shared"])
     explained = settings.get("target_class")
     if explained in ("label", "predicted"):
-        yield TERMS["row.class"], word(TERMS[f"value.{explained}"])
+        yield TERMS["row.class"], word(spoken(results, f"value.{explained}"))
     real = [facts["title"] for facts in results["attributions"].values() if not facts["control"]]
     yield TERMS["row.maps"], word(", ".join(real) or numbers.MISSING)
 
 
 def data_text(facts: Row) -> str:
     """Counts, classes and the other plain facts of a dataset, as `name value; name value`."""
-    hidden = ("quarantined", "digest", "name", "fingerprint", "sha256", "bits", "size_px")
+    hidden = {"quarantined", "digest", "name", "fingerprint", "sha256", "bits", "size_px"}
+    if facts.get("several_labels"):  # they have a table of their own
+        hidden |= {"several_labels", "films_by_finding", "films_without_finding", "findings_all_or_none_have"}
     told = ((key, _value(value)) for key, value in facts.items() if key not in hidden and value not in (0, None, ""))
     return "; ".join(f"{key.replace('_', ' ')} {value}" for key, value in told if value)
 

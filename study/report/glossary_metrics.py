@@ -194,16 +194,31 @@ METRIC_DEFINITIONS: Mapping[str, tuple[str, str]] = {
     ),
     "name.accuracy": ("Accuracy ↑", "정확도 ↑"),
     "def.accuracy": ("Share of test images classified right, × 100.", "맞게 분류한 검사 영상의 비율, × 100."),
+    "def.accuracy.several": (
+        "Share of findings answered right at p = 0.5, mean over test images, × 100. With rare findings it is high for a "
+        "model that answers no to all.",
+        "p = 0.5에서 맞게 답한 소견의 비율, 검사 영상에 걸친 평균, × 100. 드문 소견에서는 모두 없다고 답해도 높음.",
+    ),
     "name.ece": ("ECE ↓, expected calibration error", "ECE ↓, 기대 보정 오차"),
     "def.ece": (
         "Mean gap between the top probability and the share of right answers, over 15 bins of equal width. 0 to 1 "
         "(Guo 2017).",
         "너비가 같은 구간 15개에서 가장 높은 확률과 정답률의 차이의 평균. 0 ~ 1 (Guo 2017).",
     ),
+    "def.ece.several": (
+        "Mean gap between the probability of a finding and the share of images that have it, over 15 bins of equal "
+        "width; mean over findings. 0 to 1 (Guo 2017).",
+        "너비가 같은 구간 15개에서 소견의 확률과 실제로 소견이 있는 비율의 차이의 평균; 소견에 걸친 평균. 0 ~ 1 (Guo 2017).",
+    ),
     "name.brier": ("Brier score ↓", "Brier 점수 ↓"),
     "def.brier": (
         "Squared distance of the probabilities from the true class, summed over classes. 0 to 2 (Brier 1950).",
         "확률과 정답 사이 제곱 거리의 클래스 합. 0 ~ 2 (Brier 1950).",
+    ),
+    "def.brier.several": (
+        "Squared difference of the probability of a finding and whether it is there, mean over findings. 0 to 1 (Brier "
+        "1950).",
+        "소견의 확률과 실제 유무 사이 제곱 차이의 소견 평균. 0 ~ 1 (Brier 1950).",
     ),
     "name.unique_detectors": ("Concepts ↑, unique detectors", "개념 ↑, 고유 검출기"),
     "def.unique_detectors": (

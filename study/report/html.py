@@ -26,6 +26,7 @@ from study.report.control_tables import controls_table
 from study.report.cross_tables import cross_tables
 from study.report.design_tables import dose_tables, factor_tables
 from study.report.effect_tables import effect_tables, equivalence_table, undefined_table
+from study.report.finding_tables import balance
 from study.report.front import Front
 from study.report.gallery import Gallery
 from study.report.layers import layer_tables
@@ -42,6 +43,8 @@ from study.report.terms import TERMS, Language, Text, fill
 
 FOLDER = Path(__file__).parent
 SECTIONS = range(1, 13)
+WORTH_CUTTING = 1.25
+"""A table in print is cut only where it has more than this many times the rows that it may have."""
 METRIC_GROUPS = ("agreement", "faithfulness", "masking", "sanity", "other")
 
 
@@ -105,6 +108,7 @@ def _tables(results: Mapping[str, Any]) -> dict[str, list[Table]]:
     tables |= {which: metric_tables(results, which) for which in METRIC_GROUPS}
     return tables | {
         "effects": effect_tables(results),
+        "balance": balance(results),
         "per_class": per_class(results),
         "concepts": concepts(results),
         "cross": cross_tables(results),
@@ -204,8 +208,8 @@ class Page:
         return tables if self.web else tables[:most]
 
     def printed(self, table: Table) -> Table:
-        """The table as far as it fits: in print the first rows and where the rest is."""
-        if self.web or table.print_lines is None or table.n_lines <= table.print_lines:
+        """The table as far as it fits: in print the first rows and where the rest is, unless that saves next to none."""
+        if self.web or table.print_lines is None or table.n_lines <= table.print_lines * WORTH_CUTTING:
             return table
         more = fill("more.file", n=table.n_lines - table.print_lines, file=table.rest)
         return replace(table, groups=table.first(table.print_lines), notes=(more, *table.notes))

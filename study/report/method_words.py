@@ -231,6 +231,33 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
         "Their unweighted mean is the AUC of the table above.",
         "이 값들의 단순 평균이 위 표의 AUC임.",
     ),
+    "tab.per_class.several": (
+        "AUC{unit} of each finding: {images}, mean ± SD over {runs}.",
+        "소견별 AUC{unit}: {images}, {runs}에 걸친 평균 ± SD.",
+    ),
+    "tab.per_class.one.several": ("AUC{unit} of each finding, one run.", "소견별 AUC{unit}, 실행 1회."),
+    "tab.balance": ("Films with each finding ({name}).", "소견별 필름 수 ({name})."),
+    "note.balance": (
+        "A film counts for every finding it has. A finding that all films of a split have, or none, has no AUC there.",
+        "필름은 가진 소견마다 셈. 한 분할의 모든 필름에 있거나 없는 소견은 그 분할에서 AUC가 없음.",
+    ),
+    "note.balance.explained": (
+        "Maps explain the {k} of {n} test films that have a finding; {boxes} of these have boxes of it.",
+        "맵은 검사 필름 {n}장 중 소견이 있는 {k}장을 설명함; 그중 {boxes}장에 해당 소견의 박스가 있음.",
+    ),
+    "row.no_finding": ("none of these", "해당 소견 없음"),
+    "row.all_films": ("all films", "모든 필름"),
+    "col.finding_name": ("Finding", "소견"),
+    "note.per_class.several": (
+        "n: test images with the finding. The AUC of the table above is their unweighted mean over findings that at "
+        "least two test images have and two lack.",
+        "n: 소견이 있는 검사 영상 수. 위 표의 AUC는 있는 영상과 없는 영상이 각각 둘 이상인 소견의 단순 평균임.",
+    ),
+    "note.per_class.undefined": (
+        "No AUC, as all test images have the finding or none does: {names}.",
+        "검사 영상 모두에 있거나 모두에 없어 AUC가 없는 소견: {names}.",
+    ),
+    "col.finding": ("{name} (n = {n})", "{name} (n = {n})"),
     "tab.classification.one": (
         "Classification on the same test images, one run.",
         "같은 검사 영상의 분류 성능, 실행 1회.",

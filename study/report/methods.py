@@ -47,7 +47,7 @@ def _sentences(results: Results) -> Iterator[Text]:
         yield spoken(results, "m.one_run.alone" if alone(results) else "m.one_run")
     titles = [results["attributions"][label]["title"] for label in real(results)]
     settings = results["settings"]
-    target = TERMS["m.target.predicted" if settings.get("target_class") == "predicted" else "m.target.label"]
+    target = spoken(results, "m.target.predicted" if settings.get("target_class") == "predicted" else "m.target.label")
     yield spoken(
         results,
         "m.images",

@@ -8,7 +8,13 @@ from study.records import MetricFacts
 from study.registry import ATTRIBUTIONS, METRICS
 
 ACRONYMS = ("mae", "cam", "vit", "cnn", "lrp", "iba", "ehr", "roi")
-PROPER = {"imagenet": "ImageNet", "cutmix": "CutMix", "saliencymix": "SaliencyMix", "densenet": "DenseNet", "resnet": "ResNet"}
+PROPER = {
+    "imagenet": "ImageNet",
+    "cutmix": "CutMix",
+    "saliencymix": "SaliencyMix",
+    "densenet": "DenseNet",
+    "resnet": "ResNet",
+}
 NORMALISED = ("faithfulness_gap", "degradation")
 """Made from curves, but divided by what the model loses on the film: comparable between models."""
 

@@ -1,4 +1,4 @@
-"""Scores that were made elsewhere: what must be said in other words, and what the tables themselves tell."""
+"""What must be said in other words: of scores that were made elsewhere, and of films with several findings."""
 
 from __future__ import annotations
 
@@ -18,10 +18,22 @@ def outside(results: Results) -> bool:
     return bool(results.get("tables"))
 
 
+def target_facts(results: Results) -> Mapping[str, Any]:
+    """What is known of the target's films; nothing where the scores are not ours."""
+    facts: Mapping[str, Any] = results["datasets"].get(str(results["settings"].get("target")), {})
+    return facts
+
+
+def several(results: Results) -> bool:
+    """Whether a film of the target may have several findings, or none."""
+    return bool(target_facts(results).get("several_labels"))
+
+
 def key(results: Results, name: str) -> str:
-    """The key of what is said of these results: `name.outside` where there is such, and the scores are not ours."""
-    other = f"{name}.outside"
-    return other if outside(results) and other in TERMS else name
+    """The key of what is said of these results: `name.outside` or `name.several` where there is such and it applies."""
+    if outside(results) and f"{name}.outside" in TERMS:
+        return f"{name}.outside"
+    return f"{name}.several" if f"{name}.several" in TERMS and several(results) else name
 
 
 def spoken(results: Results, name: str, /, **values: object) -> Text:

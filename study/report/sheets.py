@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from study.records import MethodRow, ReportInput
 from study.report import figures, names, numbers
 from study.report.cells import alone
+from study.report.outside import spoken
 from study.report.terms import TERMS, Text, fill, same
 from study.report.wording import voice
 
@@ -74,7 +75,7 @@ def _lead(report: ReportInput, results: Results) -> Text:
     return fill(
         "s8.methods",
         arm="" if alone(results) else f" ({voice(results).arms[reference]})",
-        target=TERMS["m.target.predicted" if predicted else "m.target.label"],
+        target=spoken(results, "m.target.predicted" if predicted else "m.target.label"),
     )
 
 

@@ -170,6 +170,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "value.paired": ("{seeds}; the same in every arm, paired", "{seeds}; 모든 비교군에 공통(쌍)"),
     "value.boxes": ("{k} of {n} test images have boxes", "검사 영상 {n}장 중 {k}장에 상자 있음"),
     "value.label": ("true label, for every map", "모든 맵에 대해 정답 클래스"),
+    "value.label.several": (
+        "one finding per film that has any: the one its boxes show, else its first; for every map",
+        "소견이 있는 필름마다 하나: 박스가 표시한 소견, 없으면 첫 소견; 모든 맵에 적용",
+    ),
     "value.predicted": ("predicted class", "예측 클래스"),
     "value.shared": ("one per chain, shared by all seeds", "사슬마다 한 번, 모든 시드가 공유"),
     "value.clean": ("{commit}, clean tree", "{commit}, 변경 없음"),

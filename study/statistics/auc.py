@@ -53,31 +53,41 @@ def auc(scores: Floats, positive: Integers, clusters: Integers | None = None) ->
     return ArmFigures(figures, spread / np.where(is_positive, positives, negatives))
 
 
+def positives(labels: Integers, k: int) -> Integers:
+    """[n] 1 for images of class k, 0 for the rest.
+
+    Args:
+        labels: [n] class index, or [n, K] 0 or 1 where an image may have several classes or none.
+        k: the class.
+    """
+    return (labels == k).astype(np.int64) if labels.ndim == 1 else labels[:, k]
+
+
 def usable_classes(labels: Integers, n_classes: int) -> tuple[int, ...]:
-    """Classes with at least two positives and two negatives among `labels` [n]."""
-    counts = np.array([(labels == k).sum() for k in range(n_classes)])
+    """Classes with at least two positives and two negatives among `labels` [n] or [n, K]."""
+    counts = np.array([positives(labels, k).sum() for k in range(n_classes)])
     enough = (counts >= MINIMUM_PER_CLASS) & (len(labels) - counts >= MINIMUM_PER_CLASS)
     return tuple(int(k) for k in np.flatnonzero(enough))
 
 
 def mean_auc(probabilities: Floats, labels: Integers, clusters: Integers | None = None) -> ArmFigures:
-    """AUC of class 1 for two classes, else the mean of one-against-rest AUCs over usable classes.
+    """AUC of class 1 for two classes that exclude each other, else the mean of AUCs against the rest over usable ones.
 
     Influence vectors are averaged over classes first, which keeps the correlation between them.
 
     Args:
         probabilities: [S, n, K].
-        labels: [n] class index.
+        labels: [n] class index, or [n, K] 0 or 1 where an image may have several classes or none.
         clusters: [n] codes or None.
 
     Returns:
         NaN figures where no class is usable.
     """
     n_classes = probabilities.shape[2]
-    if n_classes == 2:
-        return auc(probabilities[:, :, 1], (labels == 1).astype(np.int64), clusters)
+    if n_classes == 2 and labels.ndim == 1:
+        return auc(probabilities[:, :, 1], positives(labels, 1), clusters)
     classes = usable_classes(labels, n_classes)
-    parts = [auc(probabilities[:, :, k], (labels == k).astype(np.int64), clusters) for k in classes]
+    parts = [auc(probabilities[:, :, k], positives(labels, k), clusters) for k in classes]
     if not parts:
         shape = probabilities.shape[:2]
         return ArmFigures(np.full(shape[0], np.nan), np.full(shape, np.nan))

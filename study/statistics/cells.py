@@ -66,7 +66,8 @@ class Predictions:
     """Class probabilities of one model's runs on the labelled test images.
 
     Attributes:
-        runs: [R]. images: [n] indices into `Images`. labels: [n]. probabilities: [R, n, K].
+        runs: [R]. images: [n] indices into `Images`. probabilities: [R, n, K].
+        labels: [n] class index, or [n, K] 0 or 1 where an image may have several classes or none.
     """
 
     runs: tuple[RunStatus, ...]
@@ -96,7 +97,9 @@ def gather(design: Design, scores: pd.DataFrame, predictions: pd.DataFrame | Non
     counted = {run.run_id: run for run in design.runs if run.state == "done" and not run.diverged}
     scores = _kept(scores, counted)
     if predictions is not None and len(predictions):
-        kept = predictions["run_id"].isin(counted) & (predictions["label"] >= 0)
+        kept = predictions["run_id"].isin(counted)
+        if "label" in predictions:
+            kept &= predictions["label"] >= 0
         if "split" in predictions:
             kept &= predictions["split"] == "test"
         predictions = predictions[kept]
@@ -260,7 +263,8 @@ def _refuse_duplicate(present: Integers, keys: list[tuple[str, ...]], ranked: li
 def _probabilities(
     table: pd.DataFrame, images: Images, ranked: list[RunStatus], *, common: bool
 ) -> dict[str, Predictions]:
-    names = sorted((name for name in table.columns if name.startswith("p_")), key=lambda name: int(name[2:]))
+    names = _numbered(table, "p_")
+    truth = ["label"] if "label" in table else _numbered(table, "y_")
     table = table.assign(image_id=table["image_id"].astype(str), run_id=table["run_id"].astype(str))
     if table.duplicated(["run_id", "image_id"]).any():
         again = table[table.duplicated(["run_id", "image_id"])].iloc[0]
@@ -283,5 +287,13 @@ def _probabilities(
         ordered = [groups[run.run_id].iloc[order[run.run_id]] for run in runs]
         used = [name for name in names if not part[name].isna().all()]
         probabilities = np.stack([group[used].to_numpy(dtype=np.float64) for group in ordered])
-        found[str(model)] = Predictions(runs, listed, ordered[0]["label"].to_numpy(dtype=np.int64), probabilities)
+        labels = ordered[0][truth].to_numpy(dtype=np.int64)
+        found[str(model)] = Predictions(runs, listed, labels[:, 0] if "label" in table else labels, probabilities)
     return found
+
+
+def _numbered(table: pd.DataFrame, prefix: str) -> list[str]:
+    """The columns `p_0`, `p_1` ... of a prefix, in the order of their numbers."""
+    return sorted(
+        (name for name in table.columns if name.startswith(prefix)), key=lambda name: int(name[len(prefix) :])
+    )

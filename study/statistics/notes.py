@@ -207,14 +207,15 @@ def _tails(made: Draft, d: Floats) -> Iterator[Note]:
         return
     squares = d**2
     total = float(squares.sum())
-    facts = {"trimmed": float(made.fields["trimmed_mean"]), "hl": float(made.fields["hodges_lehmann"])}
+    robust = {"trimmed": made.fields["trimmed_mean"], "hl": made.fields["hodges_lehmann"]}
+    facts = {name: round(float(value), 4) + 0.0 for name, value in robust.items()}
     shares = squares / total if total > 0 else squares
     opposite = d.mean() * np.median(d) < 0
     if shares.max() > HEAVY_SHARE or opposite:
         count = int((shares > HEAVY_SHARE).sum()) or _carriers(d)
         yield note("heavy_tails", n=count, share=f"{100 * float(shares.max()):.0f}", **facts)
     if opposite:
-        yield note("mean_median_sign", **facts)
+        yield note("mean_median_sign")
 
 
 def _carriers(d: Floats) -> int:
@@ -251,7 +252,8 @@ def _precision(made: Draft, design: Design, cells: Cells) -> Iterator[Note]:
         predictions = cells.predictions[made.contrast.model]
         n_classes = predictions.probabilities.shape[2]
         used = len(usable_classes(predictions.labels, n_classes))
-        if made.contrast.metric == "auc" and n_classes > 2 and used < n_classes:
+        means_classes = n_classes > 2 or predictions.labels.ndim == 2
+        if made.contrast.metric == "auc" and means_classes and used < n_classes:
             yield note("classes_left_out", k=used, n=n_classes)
 
 

@@ -101,6 +101,10 @@ def strata_of(design: Design, cells: Cells) -> Integers | None:
         )
     labels = np.full(len(cells.images.ids), -1, dtype=np.int64)
     for predictions in cells.predictions.values():
+        if predictions.labels.ndim == 2:
+            raise StudyError(
+                "images cannot be drawn within classes: an image may have several of them; set analysis.strata to none"
+            )
         labels[predictions.images] = predictions.labels
     found: list[set[int]] = [set() for _ in range(cells.images.n_clusters)]
     for code, label in zip(cells.images.clusters.tolist(), labels.tolist(), strict=True):

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from study.train.films import Films
 from study.train.loop import Draw
@@ -18,7 +17,7 @@ from study.train.views import Crops, crop, draw_crops, erase, hide, jitter
 
 
 class Batch(NamedTuple):
-    """[B, C, S, S] films and [B, K] labels whose rows sum to 1."""
+    """[B, C, S, S] films and [B, K] labels: rows that sum to 1, or findings in [0, 1]."""
 
     images: Tensor
     targets: Tensor
@@ -39,7 +38,7 @@ def augmented(films: Films, picked: Tensor, n_classes: int, settings: Mapping[st
             focus=settings["crop_focus"],
         )
         images = _changed(crop(films.batch(picked), crops), films, settings, draw)
-        targets = F.one_hot(films.labels(picked), n_classes).to(images)
+        targets = films.targets(picked, n_classes).to(images)
         mix = draw_mix(len(picked), films.size, settings, draw)
         if mix is None:
             return Batch(images, targets)

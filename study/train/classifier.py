@@ -42,11 +42,12 @@ def load_classifier(folder: Path, *, device: str = "cpu") -> Classifier:
         image_size=facts["image_size"],
         mean=facts["mean"],
         std=facts["std"],
+        outputs=facts.get("outputs", "softmax"),
     )
 
 
 def probabilities(classifier: Classifier, images: Tensor, *, batch_size: int = 256) -> Tensor:
-    """Softmax of the classifier's logits.
+    """Probabilities from the classifier's logits: softmax, or of several findings the sigmoid of each.
 
     On a CUDA device the network runs in mixed precision (float16), whose probabilities lie within about 0.001 of
     those in float32, as convolutions in TF32 do; on a CPU everything is float32.
@@ -57,14 +58,15 @@ def probabilities(classifier: Classifier, images: Tensor, *, batch_size: int = 2
         batch_size: bounds memory; cannot change numbers beyond rounding.
 
     Returns:
-        [B, K] float64 in [0, 1] without gradient, on the classifier's device.
+        [B, K] float64 in [0, 1] without gradient, on the classifier's device; softmax rows sum to 1.
     """
     device = next(classifier.module.parameters()).device
     with torch.inference_mode():
         size = batch_size if device.type == "cuda" else min(batch_size, _cached(images))
         logits = [_logits(classifier.module, part.to(device)) for part in torch.split(images, size)]
     # concatenated outside, so that the result is an ordinary tensor that autograd may keep
-    return torch.cat(logits).double().softmax(dim=1)
+    together = torch.cat(logits).double()
+    return together.sigmoid() if classifier.outputs == "sigmoid" else together.softmax(dim=1)
 
 
 def _cached(images: Tensor) -> int:

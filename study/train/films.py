@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from study.errors import DataError
 from study.records import Dataset
@@ -82,6 +83,13 @@ class Films:
         number = self.dataset.part_names.index(name) + 1
         masks = np.asarray(self.dataset.parts[self.rows[picked.numpy()]]) == number
         return torch.from_numpy(masks.astype(np.float32))[:, None].to(self.device)
+
+    def targets(self, picked: Tensor, n_classes: int) -> Tensor:
+        """[B, K] float32: 1 for the film's class, or for each of its findings, else 0."""
+        findings = self.dataset.findings
+        if findings is None:
+            return F.one_hot(self.labels(picked), n_classes).float()
+        return torch.from_numpy(findings.present[self.rows[picked.numpy()]]).float().to(self.device)
 
     def labels(self, picked: Tensor) -> Tensor:
         """[B] int64 class indices."""

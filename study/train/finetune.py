@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,7 +16,17 @@ from study.train.augment import augmented, ignored
 from study.train.films import Films
 from study.train.loop import Draw, Step, fit, parameter_groups
 from study.train.mixing import share_inside
+from study.train.multilabel import (
+    Weights,
+    check_present,
+    finding_counts,
+    finding_losses,
+    finding_weights,
+    judged,
+    present_of,
+)
 from study.train.peaks import boxed, peaks, saliency
+from study.train.roc import auc
 from study.train.stage import Assignment, Result
 
 EVALUATED = 256
@@ -29,7 +37,9 @@ def finetune(assignment: Assignment) -> Result:
     """Train the classifier on split train; select the epoch on split val; test films are never read.
 
     History per epoch: `loss`, `grad_norm` where gradients are clipped, `val_auc` (class 1, or the mean over classes
-    against the rest) and `val_accuracy`, both None without validation films of at least two classes.
+    against the rest) and `val_accuracy`, both None without validation films of at least two classes. Where films have
+    several findings, each is a question of its own (`study.train.multilabel`), `val_auc` is the mean over those that can
+    be judged and `val_auc_undefined` counts the others.
 
     Raises:
         DataError: fewer than two films, or fewer than two classes among them.
@@ -45,23 +55,25 @@ def finetune(assignment: Assignment) -> Result:
     groups = parameter_groups(module, weight_decay=settings["weight_decay"], scales=scales)
     maximise = "val_auc" if settings["select"] == "best_val" else None
     schedule = assignment.schedule(betas=(0.9, 0.999), maximise=maximise)
-    weights = class_weights(class_counts(films, assignment.classes), settings["class_weights"])
-    task = _Task(module, films, held_out, settings, weights)
+    counts, several = class_counts(films, assignment.classes), assignment.dataset.findings is not None
+    weights = class_weights(counts, settings["class_weights"])
+    by_finding = finding_weights(counts, len(films), settings["class_weights"]) if several else None
+    task = _Task(module, films, held_out, settings, weights, by_finding)
     trained = fit(task, groups, schedule, assignment.context)
     chosen = trained.progress.history[trained.epoch - 1] if trained.epoch else {}
     facts = {
         "n_films": len(films),
         "n_val": len(held_out),
-        "class_counts": class_counts(films, assignment.classes),
-        "class_weights": weights,
+        "class_counts": counts,
+        "class_weights": weights if by_finding is None else by_finding.present.tolist(),
+        **({} if by_finding is None else {"outputs": "sigmoid", "absent_weights": by_finding.absent.tolist()}),
         "pool": settings["pool"],
-        "lr": settings["lr"],
-        "blr": settings["lr"] * 256 / settings["batch_size"],
         "films_per_step": min(settings["batch_size"], len(films)),
         "select": "best_val" if trained.progress.best_epoch else "last",
         "best_epoch": trained.epoch,
         "val_auc": chosen.get("val_auc"),
         "val_accuracy": chosen.get("val_accuracy"),
+        **({"val_auc_undefined": chosen.get("val_auc_undefined")} if several else {}),
         "lr_scale_lowest": min(scales.values(), default=1.0),
         **(peak_facts(films, settings["saliency_ignores"]) if settings["saliencymix"] else {}),
     }
@@ -69,7 +81,9 @@ def finetune(assignment: Assignment) -> Result:
 
 
 def class_counts(films: Films, classes: tuple[str, ...]) -> list[int]:
-    """Films of each class."""
+    """Films of each class; with findings a film counts for all it has."""
+    if films.dataset.findings is not None:
+        return finding_counts(films)
     labels = films.dataset.labels[films.rows]
     return [int((labels == index).sum()) for index in range(len(classes))]
 
@@ -130,60 +144,53 @@ def layer_scales(module: nn.Module, decay: float) -> dict[str, float]:
     return {name: decay ** (depth - (depth if layer is None else layer)) for name, layer in layers.items()}
 
 
-def auc(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float | None:
-    """Area under the ROC curve of class 1, or the mean of each class against the rest.
-
-    Args:
-        scores: [N, K] probabilities.
-        labels: [N] class indices.
-
-    Returns:
-        In [0, 1], ties count one half; None where fewer than two classes are present or a score is not finite. A class that is absent
-        is left out of the mean.
-    """
-    if not np.isfinite(scores).all():
-        return None
-    classes = [1] if scores.shape[1] == 2 else range(scores.shape[1])
-    areas = [area for index in classes if (area := _area(scores[:, index], labels == index)) is not None]
-    return float(np.mean(areas)) if areas else None
-
-
-def _area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    if not n_positive or not n_negative:
-        return None
-    above = rankdata(scores)[positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(above / (n_positive * n_negative))
-
-
 class _Task:
     """Views and the loss of a batch, in parts; AUC and accuracy on the validation films."""
 
     def __init__(
-        self, module: nn.Module, films: Films, held_out: Films, settings: Mapping[str, Any], weights: list[float]
+        self,
+        module: nn.Module,
+        films: Films,
+        held_out: Films,
+        settings: Mapping[str, Any],
+        weights: list[float],
+        by_finding: Weights | None = None,
     ) -> None:
         self.module = module
         self.films = films
         self.held_out = held_out
         self.n_films = len(films)
         self.settings = settings
+        self.parts: int = settings["accumulate"]
         self.weights = torch.tensor(weights, device=films.device)
+        self.by_finding = None if by_finding is None else Weights(*(part.to(films.device) for part in by_finding))
 
     def steps(self, picked: Tensor, draw: Draw) -> Iterator[Step]:
-        """Views are drawn, and films mixed, for the whole batch, so that the parts cannot change them."""
+        """Views are drawn, and films mixed, for the whole batch, so that parts and processes cannot change them."""
         settings = self.settings
         batch = augmented(self.films, picked, len(self.weights), settings, draw)
-        for images, targets in zip(*(whole.tensor_split(settings["accumulate"]) for whole in batch), strict=True):
+        for images, targets in zip(*(whole.tensor_split(self.parts) for whole in batch), strict=True):
+            mine = draw.share(len(images))
+            images, targets = images[mine], targets[mine]
             if len(images):
-                losses = soft_losses(self.module(images), targets, self.weights, settings["label_smoothing"])
+                losses = self._losses(self.module(images), targets)
                 yield Step(losses.sum() / len(picked), {})
+
+    def _losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        smoothing = self.settings["label_smoothing"]
+        if self.by_finding is not None:
+            return finding_losses(logits, targets, self.by_finding, smoothing)
+        return soft_losses(logits, targets, self.weights, smoothing)
 
     def epoch_end(self, means: Mapping[str, float]) -> Mapping[str, float | None]:
         picked = torch.arange(len(self.held_out))
         if not len(picked):
-            return {"val_auc": None, "val_accuracy": None}
+            absent = {} if self.by_finding is None else {"val_auc_undefined": None}
+            return {"val_auc": None, "val_accuracy": None, **absent}
         with torch.no_grad():
             logits = torch.cat([self.module(self.held_out.batch(part)) for part in torch.split(picked, EVALUATED)])
+        if self.by_finding is not None:
+            return judged(logits, present_of(self.held_out))
         scores = logits.double().softmax(dim=1).cpu().numpy()
         labels = self.held_out.labels(picked).cpu().numpy()
         return {"val_auc": auc(scores, labels), "val_accuracy": float((scores.argmax(axis=1) == labels).mean())}
@@ -204,6 +211,9 @@ def check_classes(dataset: Dataset, films: Films, classes: tuple[str, ...]) -> N
     Raises:
         DataError: a film without a label among `classes`, or one class only.
     """
+    if dataset.findings is not None:
+        check_present(dataset, films, classes)
+        return
     labels = dataset.labels[films.rows]
     if labels.min() < 0 or labels.max() >= len(classes):
         raise DataError(f"dataset '{dataset.name}': training films need a label among {', '.join(classes)}")

@@ -73,7 +73,7 @@ def mixed(
 
     Args:
         images: [B, C, S, S].
-        targets: [B, K], rows that sum to 1.
+        targets: [B, K], rows that sum to 1, or which findings a film has; both are mixed with the same shares.
         mix: from `draw_mix`.
         find: most salient places [B, 2] of the films at [B] positions; for SaliencyMix only.
         once: one place for the batch, that of the first partner; for SaliencyMix only.

@@ -17,9 +17,11 @@ from torch.nn import functional as F
 
 from study.errors import DataError, UnsupportedError
 from study.train.films import Films
-from study.train.finetune import EVALUATED, auc, check_classes, class_counts
-from study.train.logistic import Linear, logistic_regression
+from study.train.finetune import EVALUATED, check_classes, class_counts
+from study.train.logistic import Linear, binary_regressions, logistic_regression
 from study.train.loop import Progress, Trained
+from study.train.multilabel import judged, present_of
+from study.train.roc import auc
 from study.train.stage import Assignment, Result
 
 SMALLEST = 1e-6
@@ -33,14 +35,15 @@ def linear_probe(assignment: Assignment) -> Result:
     folded into the head, so that the result is an ordinary classifier. There are no epochs, hence no history; the fact
     `tried` holds, strongest first, `penalty`, `loss` (cross-entropy of the training films), `val_loss`, `val_auc` and
     `val_accuracy`, None without validation films. The lowest `val_loss` decides, the stronger penalty among equals.
-    Features that are not finite make the result a diverged one with a head as it was drawn.
+    Where films have several findings, each has a two-class regression of its own, the losses are means over findings, and
+    `val_auc_undefined` counts those without an AUC. Features that are not finite make the result a diverged one with a head as it was drawn.
 
     Raises:
         DataError: fewer than two films or classes, or no validation films to choose between penalties.
         StudyError: the preceding stage's weights do not fit.
         UnsupportedError: the model's head is not one linear layer.
     """
-    settings, classes = assignment.settings, assignment.classes
+    settings, classes, several = assignment.settings, assignment.classes, assignment.dataset.findings
     films, held_out = assignment.training_films("train"), assignment.films("val")
     check_classes(assignment.dataset, films, classes)
     penalties = sorted(set(settings["penalties"]), reverse=True)
@@ -71,12 +74,13 @@ def linear_probe(assignment: Assignment) -> Result:
         "n_features": rows[0].features.shape[1],
         "tried": tried,
         **{name: chosen.get(name) for name in ("penalty", "val_auc", "val_accuracy")},
+        **({} if several is None else {"outputs": "sigmoid", "val_auc_undefined": chosen.get("val_auc_undefined")}),
     }
     return Result(dict(module.state_dict()), Trained(progress, None, assignment.device.type), facts)
 
 
 class Rows(NamedTuple):
-    """Films as [N, D] float64 features and [N] class indices, on the CPU."""
+    """Films as [N, D] float64 features and [N] class indices (or [N, K] findings, 0 or 1), on the CPU."""
 
     features: Tensor
     labels: Tensor
@@ -91,7 +95,9 @@ def features(module: Any, films: Films) -> Tensor:
 
 
 def labels(films: Films) -> Tensor:
-    """[N] class indices on the CPU."""
+    """[N] class indices, or [N, K] float64 findings, on the CPU."""
+    if films.dataset.findings is not None:
+        return torch.from_numpy(present_of(films)).double()
     return films.labels(torch.arange(len(films))).cpu()
 
 
@@ -129,7 +135,10 @@ def _fitted(
     train, val = (Rows((part.features - shift) / scale, part.labels) for part in rows)
     heads, tried = [], []
     for done, penalty in enumerate(penalties, start=1):
-        linear = logistic_regression(*train, n_classes, penalty=penalty)
+        if train.labels.ndim == 2:
+            linear = binary_regressions(*train, penalty=penalty)
+        else:
+            linear = logistic_regression(*train, n_classes, penalty=penalty)
         loss = _loss(linear, train)
         heads.append(folded(linear, shift, scale))
         tried.append({"penalty": penalty, "loss": loss, **_judged(linear, val)})
@@ -138,6 +147,9 @@ def _fitted(
 
 
 def _judged(linear: Linear, val: Rows) -> dict[str, float | None]:
+    if val.labels.ndim == 2:
+        loss = _loss(linear, val) if len(val.labels) else None
+        return {"val_loss": loss, **judged(linear.logits(val.features), val.labels.numpy() > 0)}
     if not len(val.labels):
         return {"val_loss": None, "val_auc": None, "val_accuracy": None}
     scores, right = linear.logits(val.features).softmax(dim=1).numpy(), val.labels.numpy()
@@ -146,4 +158,7 @@ def _judged(linear: Linear, val: Rows) -> dict[str, float | None]:
 
 
 def _loss(linear: Linear, rows: Rows) -> float:
-    return float(F.cross_entropy(linear.logits(rows.features), rows.labels))
+    logits = linear.logits(rows.features)
+    if rows.labels.ndim == 2:
+        return float(F.binary_cross_entropy_with_logits(logits, rows.labels))
+    return float(F.cross_entropy(logits, rows.labels))

@@ -119,6 +119,17 @@ def test_the_capacity_is_that_of_the_last_forward_pass() -> None:
     torch.testing.assert_close(passed.losses, loss.view(1, 1), rtol=1e-4, atol=1e-4)
 
 
+def test_of_several_findings_the_cross_entropy_is_that_of_the_targets_own_probability() -> None:
+    film = films(2, 4, 4)
+    known = Statistics(torch.zeros(1, 4, 4), torch.ones(1, 4, 4), torch.ones(1, 4, 4).bool(), 2)
+    form = {"statistics": known, "noise": _none, "beta": 0.0, "steps": 1}
+    passed = bottleneck(LeftHalf(), "layer", film, torch.tensor([0, 1]), outputs="sigmoid", **form)
+    evidence = (film[..., :2].sum(dim=(1, 2, 3)) / (1 + math.exp(-5))) * torch.tensor([1.0, -1.0])
+    torch.testing.assert_close(passed.losses[:, 0], F.softplus(-evidence), rtol=1e-4, atol=1e-4)
+    exclusive = bottleneck(LeftHalf(), "layer", film, torch.tensor([0, 1]), **form)
+    torch.testing.assert_close(exclusive.losses[:, 0], F.softplus(-2 * evidence), rtol=1e-4, atol=1e-4)
+
+
 def test_elements_that_are_hardly_ever_active_are_set_to_zero_and_carry_nothing() -> None:
     active = torch.ones(1, 4, 4).bool()
     active[..., 0] = False

@@ -6,8 +6,9 @@ from torch import nn
 
 from study import train
 from study.errors import DataError, UnsupportedError
-from study.train.finetune import auc, layer_scales
+from study.train.finetune import layer_scales
 from study.train.models import build
+from study.train.roc import auc
 
 
 def binary(*scores: float) -> np.ndarray:

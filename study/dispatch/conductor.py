@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Literal
@@ -14,21 +15,27 @@ from typing import Literal
 from study.dispatch.display import Display, Snapshot, StageInWork
 from study.dispatch.estimate import Estimate
 from study.dispatch.lane import EXECUTOR
+from study.dispatch.lanes import fused
 from study.dispatch.local import InlinePlace, LocalPlace
 from study.dispatch.place import JobResult, Place, Work
 from study.dispatch.session import Session
 from study.dispatch.slots import slots
-from study.dispatch.states import Outcome, run_statuses
-from study.errors import StoreError
-from study.records import Job, Plan
+from study.dispatch.slurm import SlurmPlace
+from study.dispatch.states import Outcome, exhausted, run_statuses
+from study.errors import DependencyError, StoreError
+from study.records import Allowance, Job, Plan, Requests
 from study.store import Store
 
 POLL_S = 0.02
+QUEUE_POLL_S = 0.25
+"""Of a scheduler's queue: where nothing happens for hours, a login node should not notice us."""
 SHOW_S = 0.5
 STOP_GRACE_S = 60.0
 QUIT_GRACE_S = 20.0
 RETRIES = 1
 """How often a stage is tried again whose process died; an exception would only repeat itself."""
+INTERRUPTIONS = 8
+"""How often a stage is handed out again that a scheduler interrupted and did not take up again itself."""
 DEFER_S = 1.0
 DEFER_LIMIT_S = 24 * 3600.0
 
@@ -38,8 +45,10 @@ def run(
     *,
     store: Store,
     root: Path,
-    cluster: Literal["local", "inline"] = "local",
+    cluster: Literal["local", "inline", "slurm"] = "local",
     workers: int | None = None,
+    requests: Requests | None = None,
+    allowance: Allowance | None = None,
     display: Display | None = None,
     executor: str = EXECUTOR,
     stop_grace_s: float = STOP_GRACE_S,
@@ -52,21 +61,33 @@ def run(
         plan: stages, jobs and runs.
         store: gets the objects.
         root: folder that relative paths of the protocol mean.
-        cluster: `local` worker processes, or `inline` in this process.
-        workers: how many at once; as a rule one per visible GPU, else one per core.
+        cluster: `local` worker processes, `inline` in this process, or jobs of `slurm`.
+        workers: how many at once; as a rule one per visible GPU, else one per core; what SLURM allows.
+        requests: what jobs of `slurm` ask for.
+        allowance: what one training may use.
         display: told what happens; None for silence.
         executor: `module:function` that does one stage.
         stop_grace_s: how long after Ctrl-C workers may take to keep their checkpoints.
 
     Raises:
         StoreError: the store is read-only or full, or an object was made from another recipe.
+        StudyError: SLURM is not there, or refused the first job; or there are fewer GPUs than one training may use.
+        DependencyError: event files are asked for without the package that writes them.
     """
+    if allowance is not None and allowance.tensorboard and find_spec("tensorboard") is None:
+        raise DependencyError(
+            "dispatch.tensorboard is true, but the package tensorboard is not installed\n"
+            "install it with .venv/bin/pip install -c constraints.txt -e '.[tensorboard]', or leave the setting out"
+        )
     store.prepare()
-    conductor = _Conductor(plan, store, display or Display())
+    requests = requests or Requests()
+    if cluster == "slurm":
+        plan = fused(plan, requests)
+    conductor = _Conductor(plan, store, display or Display(), allowance or Allowance())
     with conductor.display:
         if conductor.waiting:
             conductor.session = Session.begin(store, plan.study)
-            place = conductor.place(cluster, root=root, executor=executor, workers=workers)
+            place = conductor.place(cluster, root=root, executor=executor, workers=workers, requests=requests)
             with _signals(conductor):
                 conductor.conduct(place, stop_grace_s)
         conductor.show(force=True)
@@ -76,8 +97,8 @@ def run(
 class _Conductor:
     """The books of one call: which jobs wait, run and have ended, and which stages are there."""
 
-    def __init__(self, plan: Plan, store: Store, display: Display) -> None:
-        self.plan, self.store, self.display = plan, store, display
+    def __init__(self, plan: Plan, store: Store, display: Display, allowance: Allowance) -> None:
+        self.plan, self.store, self.display, self.allowance = plan, store, display, allowance
         self.began = time.monotonic()
         self.stops = 0
         self.session: Session | None = None
@@ -90,32 +111,56 @@ class _Conductor:
                 self.estimate.learn(key, manifest["seconds"])
         self.reused = len(self.present)
         self.made: set[str] = set()
-        self.problems: dict[str, str] = {}
-        self.waiting = {job.job_id: job for job in _longest_first(plan) if not self.present.issuperset(job.stages)}
+        self.problems = exhausted(plan, store, self.present)
+        self.waiting = {
+            job.job_id: job
+            for job in _longest_first(plan)
+            if not self.present.issuperset(job.stages) and self.problems.keys().isdisjoint(job.stages)
+        }
         self.running: dict[str, Job] = {}
         self._not_before: dict[str, float] = {}
         self._deferred_since: dict[str, float] = {}
         self._deaths: dict[str, int] = {}
+        self._interruptions: dict[str, int] = {}
+        self._patient: set[str] = set()  # jobs that came too early once, and now wait here
+        self._said: set[str] = set()
+        self._queues = False
+        self.detached = False
+        self._unstarted: Mapping[str, str] = {}
         self._stage_began: dict[str, float] = {}
         self._passed: set[str] = set()
         self._shown = float("-inf")
         self.size = 1
 
-    def place(self, cluster: str, *, root: Path, executor: str, workers: int | None) -> Place:
+    def place(self, cluster: str, *, root: Path, executor: str, workers: int | None, requests: Requests) -> Place:
         """Where the jobs will be done."""
         if cluster == "inline":
             return InlinePlace(self.store, root, executor, stop=self._asked)
         assert self.session is not None
-        return LocalPlace(self.session, self.store, root, executor, slots=slots(workers))
+        if cluster == "slurm":
+            return SlurmPlace(
+                self.store,
+                self.plan.study,
+                root=root,
+                executor=executor,
+                requests=requests,
+                workers=workers,
+                say=self.display.say,
+            )
+        return LocalPlace(self.session, self.store, root, executor, slots=slots(workers, self.allowance))
 
     def conduct(self, place: Place, stop_grace_s: float) -> None:
         """Hand out jobs until none is left, or until asked to stop."""
-        self.size = place.size
         asked: float | None = None
+        self._queues = place.queues
         try:
             while self.waiting or self.running:
                 for result in place.collect():
                     self._note(result)
+                self.size, self._unstarted = place.size, place.unstarted()
+                if self._ending() and place.queues:
+                    self._leave()
+                    break
                 if self._ending():
                     self.waiting.clear()
                     if asked is None:
@@ -127,11 +172,22 @@ class _Conductor:
                         break
                 self._hand_out(place)
                 self.show()
-                time.sleep(POLL_S)
+                time.sleep(QUEUE_POLL_S if place.queues else POLL_S)
         finally:
             place.close(0.0 if self.running else QUIT_GRACE_S)
             for job in self.running.values():
                 self._settle(job)
+
+    def _leave(self) -> None:
+        """End without ending the jobs; `study cancel` has done that, if it was what ended us."""
+        assert self.session is not None
+        self.detached = not self.session.asked_to_stop()
+        if self.detached:
+            self.display.say(
+                f"leaving {len(self.running)} jobs in the queue, where they go on without this process · "
+                "`study status` looks at them · `study cancel` ends them · `study run` watches them again, "
+                "tries again what died, and writes the report"
+            )
 
     def _ending(self) -> bool:
         return self._asked() or bool(self.problem)
@@ -145,15 +201,17 @@ class _Conductor:
     def _hand_out(self, place: Place) -> None:
         now = time.monotonic()
         for job_id, job in list(self.waiting.items()):
-            if any(other in self.waiting or other in self.running for other in job.after):
+            before = [other for other in job.after if other in self.waiting or other in self.running]
+            ahead = place.queues and job_id not in self._patient and not any(other in self.waiting for other in before)
+            if before and not ahead:
                 continue
-            if self._blocked(job):
+            if not before and self._blocked(job):
                 del self.waiting[job_id]
             elif place.free() and self._not_before.get(job_id, 0.0) <= now:
                 del self.waiting[job_id]
                 self.running[job_id] = job
                 self.show()
-                place.start(Work.of(self.plan, job))
+                place.start(Work.of(self.plan, job, self.allowance), tuple(before))
 
     def _blocked(self, job: Job) -> bool:
         """Whether a stage of the job lacks a parent that nobody will make any more."""
@@ -172,6 +230,10 @@ class _Conductor:
             self._note_death(job, result)
         elif result.state == "deferred":
             self._note_deferred(job, result)
+        elif result.state == "interrupted":
+            self._note_interrupted(job, result)
+        elif result.state == "blocked":
+            self._note_blocked(job)
         elif result.state == "failed":
             self.problems[result.stage] = result.reason
         elif result.state == "store":
@@ -200,6 +262,21 @@ class _Conductor:
         self.present |= made
         self.made |= made
 
+    def _note_interrupted(self, job: Job, result: JobResult) -> None:
+        """Hand it out again: nothing was wrong with it."""
+        self._settle(job)
+        times = self._interruptions[result.stage] = self._interruptions.get(result.stage, 0) + 1
+        if times > INTERRUPTIONS:
+            self.problems[result.stage] = f"{result.reason}, {times} times"
+        elif not self._ending():
+            self.waiting = {job.job_id: job, **self.waiting}
+
+    def _note_blocked(self, job: Job) -> None:
+        """A job that was queued ahead of its parents began, and they are not there: once more when they have ended."""
+        if job.job_id not in self._patient and not self._ending():
+            self._patient.add(job.job_id)
+            self.waiting[job.job_id] = job
+
     def _note_deferred(self, job: Job, result: JobResult) -> None:
         """Look again in a second: somebody else is at it."""
         now = time.monotonic()
@@ -212,16 +289,21 @@ class _Conductor:
 
     def _report(self, job: Job, result: JobResult) -> None:
         label = self.plan.stages[result.stage].label if result.stage else job.job_id
-        if result.state == "vanished" and job.job_id in self.waiting:
-            self.display.say(f"{label or job.job_id}: {result.reason}; trying once more")
+        if result.reason in self._said:
+            return  # one refusal of a scheduler, for many jobs
+        if result.state in ("vanished", "interrupted") and job.job_id in self.waiting:
+            again = "trying once more" if result.state == "vanished" else "submitted again"
+            self.display.say(f"{label or job.job_id}: {result.reason}; {again}")
         elif result.state in ("failed", "vanished", "store") and not self.stops:
+            if self._queues:
+                self._said.add(result.reason)
             self.display.say(f"{label or job.job_id} failed: {result.reason}")
         elif result.state == "done":
             self.display.finished(job, self.snapshot())
 
     def snapshot(self) -> Snapshot:
         """What can be shown now."""
-        in_work = tuple(self._in_work(job) for job in self.running.values())
+        in_work = tuple(self._in_work(job) for name, job in self.running.items() if name not in self._unstarted)
         spent = {stage.stage.key: stage.seconds for stage in in_work}
         present = self.present | self._passed
         jobs = (*self.waiting.values(), *self.running.values())
@@ -268,6 +350,7 @@ class _Conductor:
             seconds=time.monotonic() - self.began,
             stopped=self.stops > 0,
             problem=self.problem,
+            detached=self.detached,
         )
 
 

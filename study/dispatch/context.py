@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from study.records import Allowance
 from study.store import Attempt, Store
 from study.store.files import write_json
 
@@ -20,9 +22,21 @@ class AttemptContext:
         key: of the stage.
         attempt: gets progress.json and new checkpoints.
         stop: asked at most five times a second; its first True is final.
+        allowance: what a training may use.
+        events: folder for event files.
     """
 
-    def __init__(self, store: Store, key: str, attempt: Attempt, *, stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        attempt: Attempt,
+        *,
+        stop: Callable[[], bool],
+        allowance: Allowance,
+        events: Path | None,
+    ) -> None:
+        self.allowance, self.events = allowance, events
         self._store, self._key, self._attempt, self._stop = store, key, attempt, stop
         self._told = self._looked = float("-inf")
         self._stopping = False

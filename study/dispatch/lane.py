@@ -50,8 +50,8 @@ class Lane:
         """Do a job's stages in order until one does not end well."""
         made: list[str] = []
         found: list[str] = []
-        for place, stage in enumerate(work.stages):
-            state, reason = self._stage(stage, work.study, work.stages[place + 1 :])
+        for stage in work.stages:
+            state, reason = self._stage(stage, work)
             if state == "found":
                 found.append(stage.key)
             elif state == "done":
@@ -60,7 +60,7 @@ class Lane:
                 return JobResult(work.job_id, _JOB_STATES[state], stage.key, reason, tuple(made), tuple(found))
         return JobResult(work.job_id, "done", made=tuple(made), found=tuple(found))
 
-    def _stage(self, stage: Stage, study: str, later: Sequence[Stage]) -> tuple[str, str]:
+    def _stage(self, stage: Stage, work: Work) -> tuple[str, str]:
         """How one stage ended (an `EndState`, `found`, `blocked` or `deferred`), and why."""
         try:
             if self.store.held(stage):
@@ -70,28 +70,37 @@ class Lane:
             absent = [role for role, key in stage.parents.items() if not self.store.has(key)]
             if absent:
                 return "blocked", f"waits for its {' and '.join(absent)}"
-            lease = self.store.lease(stage, study=study)
+            lease = self.store.lease(stage, study=work.study)
             if lease is None:
                 holder = current_holder(self.store.workshop(stage.key))
                 return "deferred", f"{holder or 'another process'} works on it"
             try:
                 # Between our first look and the lease somebody may have published.
-                return ("found", "") if self.store.held(stage) else self._attempt(stage, lease, later)
+                return ("found", "") if self.store.held(stage) else self._attempt(stage, lease, work)
             finally:
                 lease.release()
         except StoreError as error:
             return "store", str(error)
 
-    def _attempt(self, stage: Stage, lease: Lease, later: Sequence[Stage]) -> tuple[str, str]:
+    def _attempt(self, stage: Stage, lease: Lease, work: Work) -> tuple[str, str]:
         attempt = self.store.attempt(stage, lease)
         self.started(attempt)
         began = time.monotonic()
         with lease.beating() as lost:
+            later = work.stages[work.stages.index(stage) + 1 :]
             siblings = [other for other in later if not self.store.has(other.key)]
-            state, reason = self._work(stage, attempt, siblings, stop=lambda: self.stop() or lost.is_set())
+            context = AttemptContext(
+                self.store,
+                stage.key,
+                attempt,
+                stop=lambda: self.stop() or lost.is_set(),
+                allowance=work.allowance,
+                events=self.store.events_folder(work.study, stage) if work.allowance.tensorboard else None,
+            )
+            state, reason = self._work(stage, attempt, siblings, context)
             seconds = time.monotonic() - began
             if state == "done":
-                state = self.store.publish(stage, attempt, lease, seconds=seconds)
+                state = self.store.publish(stage, attempt, lease, seconds=seconds, peak_gb=_peak_gb())
             elif lost.is_set():
                 state = "fenced"
         attempt.close(Ending(state, reason, round(seconds, 3), None, _peak_gb(), socket.gethostname()))
@@ -100,14 +109,13 @@ class Lane:
         return state, reason
 
     def _work(
-        self, stage: Stage, attempt: Attempt, siblings: Sequence[Stage], *, stop: Callable[[], bool]
+        self, stage: Stage, attempt: Attempt, siblings: Sequence[Stage], context: AttemptContext
     ) -> tuple[EndState, str]:
         """Call the executor; its exception becomes a state, a line, and a traceback in the log."""
         with captured(attempt.log, whole_process=self.own_process):
             try:
                 execute = _resolve(self.executor)
                 inputs = {role: self.store.folder(key) for role, key in stage.parents.items()}
-                context = AttemptContext(self.store, stage.key, attempt, stop=stop)
                 execute(stage, inputs=inputs, out=attempt.out, context=context, root=self.root, siblings=siblings)
             except Stopped:
                 return "stopped", "stopped, goes on from its checkpoint"

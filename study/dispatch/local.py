@@ -32,6 +32,7 @@ class InlinePlace:
     """The calling process: one job at a time, the same lane; for tests and the debugger."""
 
     size = 1
+    queues = False
 
     def __init__(self, store: Store, root: Path, executor: str, *, stop: Callable[[], bool]) -> None:
         self._lane = Lane(store, root, executor, stop)
@@ -41,9 +42,13 @@ class InlinePlace:
         """Always one: `start` returns when the job has ended."""
         return 1
 
-    def start(self, work: Work) -> None:
+    def start(self, work: Work, after: tuple[str, ...] = ()) -> None:
         """Do the job."""
         self._results.append(self._lane.do(work))
+
+    def unstarted(self) -> dict[str, str]:
+        """Nothing waits."""
+        return {}
 
     def collect(self) -> list[JobResult]:
         """Results since the last call."""
@@ -124,6 +129,8 @@ class LocalPlace:
         slots: what workers may use.
     """
 
+    queues = False
+
     def __init__(self, session: Session, store: Store, root: Path, executor: str, *, slots: tuple[Slot, ...]) -> None:
         self._session, self._slots = session, slots
         self._settings = {"store": str(store.root), "root": str(root), "executor": executor}
@@ -140,10 +147,14 @@ class LocalPlace:
         """Slots without a job."""
         return self.size - sum(worker.work is not None for worker in self._workers)
 
-    def start(self, work: Work) -> None:
+    def start(self, work: Work, after: tuple[str, ...] = ()) -> None:
         """Give the job to a waiting worker, or to a new one."""
         waiting = (worker for worker in self._workers if worker.work is None and worker.stays())
         (next(waiting, None) or self._hire()).give(work)
+
+    def unstarted(self) -> dict[str, str]:
+        """Nothing waits: jobs are started when there is a slot."""
+        return {}
 
     def collect(self) -> list[JobResult]:
         """Results since the last call; a worker that is gone with its job reports it as vanished."""

@@ -8,31 +8,47 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from study.errors import StudyError
+from study.records import Allowance
+
 
 @dataclass(frozen=True)
 class Slot:
-    """Room for one worker. `gpu` is its CUDA_VISIBLE_DEVICES, empty for a worker without GPU."""
+    """Room for one worker. `gpu` is its CUDA_VISIBLE_DEVICES: one or several, empty for a worker without GPU."""
 
     number: int
     gpu: str = ""
 
     def environment(self) -> dict[str, str]:
-        """What the worker's process is told: its GPU, and one thread per library.
-
-        One thread each, so that a number never depends on how many workers share the machine.
-        """
-        threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB")}
-        return {**threads, "CUDA_VISIBLE_DEVICES": self.gpu}
+        """What the worker's process is told: its GPU, and one thread per library."""
+        return {**threads(), "CUDA_VISIBLE_DEVICES": self.gpu}
 
 
-def slots(workers: int | None) -> tuple[Slot, ...]:
-    """One slot per visible GPU, else per core that this process may use.
+def threads() -> dict[str, str]:
+    """Environment of a worker: one thread per library, so that no number depends on how many share the machine."""
+    return {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB")}
+
+
+def slots(workers: int | None, allowance: Allowance | None = None) -> tuple[Slot, ...]:
+    """One slot per visible GPU, else per core that this process may use; fewer where a training may use several.
 
     Args:
         workers: how many instead; with GPUs they are shared out in turn.
+        allowance: what one training may use.
+
+    Raises:
+        StudyError: one training may use more GPUs than are visible.
     """
-    gpus = visible_gpus(os.environ)
-    count = workers or len(gpus) or _cores()
+    allowance, visible = allowance or Allowance(), visible_gpus(os.environ)
+    each = allowance.gpus
+    if each > max(1, len(visible)):
+        raise StudyError(
+            f"dispatch.gpus_per_run is {each}, but {len(visible) or 'no'} GPU{'s are' if len(visible) != 1 else ' is'} "
+            f"visible here{': ' * bool(visible)}{', '.join(visible)}\n"
+            "ask for at most as many as are visible, or leave it out; on a CPU cpus_per_run shares a training"
+        )
+    gpus = [",".join(visible[first : first + each]) for first in range(0, len(visible) - each + 1, each)]
+    count = workers or len(gpus) or _cores() // allowance.cpus
     return tuple(Slot(number, gpus[number % len(gpus)] if gpus else "") for number in range(max(1, count)))
 
 

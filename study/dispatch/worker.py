@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,18 +39,39 @@ def supervise(folder: str) -> None:
     """Start the worker of a folder, wait for its end and record it; for submitit."""
     place = Path(folder)
     settings = read_json(place / "settings.json") or {}
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-c", "import sys; from study.dispatch.worker import work; work(sys.argv[1])", folder],
-        env={**os.environ, **settings["environment"]},
+    process = spawn("study.dispatch.worker", folder, settings["environment"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    exit_code, peak_gb = reap(process)
+    record_exit(place, exit_code=exit_code, peak_gb=peak_gb)
+
+
+def spawn(
+    module: str, folder: str, environment: Mapping[str, str], *, deaf_to: Collection[signal.Signals] = ()
+) -> subprocess.Popen[bytes]:
+    """Start `work(folder)` of a module in a session of its own.
+
+    Args:
+        module: where `work` is.
+        folder: its argument.
+        environment: added to ours.
+        deaf_to: signals that the process and its children ignore; a scheduler sends them to all processes of a job.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", f"import sys; from {module} import work; work(sys.argv[1])", folder],
+        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=(lambda: [signal.signal(number, signal.SIG_IGN) for number in deaf_to]) if deaf_to else None,
     )
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+
+def reap(process: subprocess.Popen[bytes]) -> tuple[int, float]:
+    """Exit code and peak memory in GB of a process that has ended; what it started ends too."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)  # what the worker started must not outlive it
+        os.killpg(process.pid, signal.SIGKILL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    record_exit(place, exit_code=process.returncode, peak_gb=round(usage.ru_maxrss * 1024 / 1e9, 3))
+    return process.returncode, round(usage.ru_maxrss * 1024 / 1e9, 3)
 
 
 def record_exit(folder: Path, *, exit_code: int | None, peak_gb: float | None = None) -> None:

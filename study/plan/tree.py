@@ -11,6 +11,7 @@ from rich.tree import Tree
 
 from study.plan.cost import remaining_s
 from study.protocol.schema import ChainStage, Protocol
+from study.protocol.stages import StageSettings, TrainingSettings
 from study.records import Plan, Run, Stage
 
 IsDone = Callable[[str], bool]
@@ -44,7 +45,8 @@ def _arm(branch: Tree, arm: str, plan: Plan, protocol: Protocol, done: set[str])
     runs = [run for run in plan.runs if run.arm == arm]
     for place, stage in enumerate(protocol.arms[arm]):
         keys = [run.training[place] for run in runs]
-        row = _row(_words(stage, protocol.target), keys, done)
+        resolved = [protocol.chain(arm, model)[place].settings for model in protocol.models]
+        row = _row("  ".join((*_words(stage, protocol.target), *_rates(resolved))), keys, done)
         row.append(_sharing(arm, keys, plan.runs), style="cyan")
         branch.add(row)
     maps, scores = (
@@ -60,7 +62,7 @@ def _scores(run: Run) -> tuple[str, ...]:
     return (*shared, *((run.dissect,) if run.dissect else ()), *run.measure.values())
 
 
-def _words(stage: ChainStage, target: str) -> str:
+def _words(stage: ChainStage, target: str) -> list[str]:
     settings = stage.settings
     words = [stage.kind, settings.data or target]
     for name in ("masking", "mask_ratio"):
@@ -69,7 +71,14 @@ def _words(stage: ChainStage, target: str) -> str:
     if (epochs := getattr(settings, "epochs", None)) is not None:
         words.append(f"{epochs} epochs")
     words += [str(value) for name in ("timm", "file") if (value := getattr(settings, name, None)) is not None]
-    return "  ".join(words)
+    return words
+
+
+def _rates(resolved: Sequence[StageSettings]) -> list[str]:
+    """`lr 0.002 (blr 0.008)`, the rate and its base rate per 256 films of a step, for each model that has its own."""
+    settings = [each for each in resolved if isinstance(each, TrainingSettings) and each.lr and each.batch_size]
+    rates = [f"{each.lr:g} (blr {(each.lr or 0) * 256 / (each.batch_size or 1):g})" for each in settings]
+    return [f"lr {' or '.join(dict.fromkeys(rates))}"] if rates else []
 
 
 def _row(words: str, keys: Sequence[str], done: set[str]) -> Text:

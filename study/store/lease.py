@@ -30,6 +30,8 @@ class Holder:
         host: for people.
         boot_id, pid_ns: the kernel's run and the container; both equal = pids can be compared.
         pid, start: process id and its start time in clock ticks, since ids are used again.
+        job: `cluster/id` of the SLURM job it belongs to, empty outside one.
+        restart: how often SLURM had started that job before.
     """
 
     host: str
@@ -37,19 +39,22 @@ class Holder:
     pid_ns: str
     pid: int
     start: int
+    job: str = ""
+    restart: int = 0
 
     @classmethod
     def here(cls) -> Holder:
         """The calling process."""
         pid = os.getpid()
-        return cls(socket.gethostname(), *_machine(), pid, _start_time(pid) or 0)
+        return cls(socket.gethostname(), *_machine(), pid, _start_time(pid) or 0, *_slurm_job())
 
     @classmethod
     def read(cls, content: dict[str, Any] | None) -> Holder | None:
         """The holder in a JSON object, or None where it is not one."""
+        known = {field.name for field in fields(cls)}
         try:
-            return cls(**{field.name: (content or {})[field.name] for field in fields(cls)})
-        except KeyError:
+            return cls(**{name: value for name, value in (content or {}).items() if name in known})
+        except TypeError:
             return None
 
     def as_json(self) -> dict[str, Any]:
@@ -62,6 +67,10 @@ class Holder:
             return None
         return _start_time(self.pid) == (self.start or None)
 
+    def superseded_by(self, other: Holder) -> bool:
+        """Whether SLURM has started our job again as `other`'s: our node was given up, even if we still live."""
+        return bool(self.job) and self.job == other.job and self.restart < other.restart
+
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
@@ -73,6 +82,14 @@ def _machine() -> tuple[str, str]:
         return boot_id, os.readlink("/proc/self/ns/pid")
     except OSError:  # not Linux: the host name is all there is
         return socket.gethostname(), ""
+
+
+def _slurm_job() -> tuple[str, int]:
+    """The SLURM job that this process runs in, and how often it was started before."""
+    known = os.environ.get
+    task = f"{known('SLURM_ARRAY_JOB_ID')}_{known('SLURM_ARRAY_TASK_ID')}"
+    number = task if known("SLURM_ARRAY_JOB_ID") else known("SLURM_JOB_ID")
+    return (f"{known('SLURM_CLUSTER_NAME', '')}/{number}", int(known("SLURM_RESTART_COUNT", 0))) if number else ("", 0)
 
 
 def _start_time(pid: int) -> int | None:
@@ -120,7 +137,7 @@ class Lease:
             lease = cls(path, token, f"{_next_generation(workshop):04d}-{token[:6]}")
             if lease._link(study):
                 return lease
-            if _in_use(path):
+            if _in_use(path, Holder.here()):
                 return None
             _move_stale(path)
         return None
@@ -152,6 +169,13 @@ class Lease:
         if self.mine():
             self.path.unlink(missing_ok=True)
 
+    @staticmethod
+    def end(workshop: Path, attempt: str) -> None:
+        """Give back the lease that goes with an attempt whose process is known to be dead."""
+        path = workshop / "lease.json"
+        if (read_json(path) or {}).get("attempt") == attempt:
+            path.unlink(missing_ok=True)
+
     @contextmanager
     def beating(self, beat_s: float = BEAT_S) -> Iterator[threading.Event]:
         """Touch the lease every `beat_s` seconds; the event is set once the lease is lost."""
@@ -181,8 +205,10 @@ def current_holder(workshop: Path) -> Holder | None:
     return holder if holder is not None and _in_use(path) else None
 
 
-def _in_use(path: Path) -> bool:
+def _in_use(path: Path, contender: Holder | None = None) -> bool:
     holder = Holder.read(read_json(path))
+    if holder is not None and contender is not None and holder.superseded_by(contender):
+        return False
     alive = holder.alive() if holder is not None else None
     return _is_fresh(path) if alive is None else alive
 

@@ -5,6 +5,9 @@ generators named by stage, seed, purpose, epoch and batch. A checkpoint therefor
 weights, optimiser and history only, and training that was interrupted goes on bit for bit as
 if it had not been. Several processes may share a training (`team`): all draw the same numbers
 and take the same steps, each from its share of the films; the leader judges, keeps and writes.
+
+Networks are not compiled (`torch.compile`): measured on a CPU, a fine-tuning step of ViT-S/16 at 224 px took 5.25 s
+compiled and 5.30 s as it is, after 42 s of compiling, which is longer than many a stage.
 """
 
 from __future__ import annotations

@@ -281,9 +281,16 @@ def test_ctrl_c_ends_with_130_and_a_bug_with_its_traceback(study: Study, monkeyp
         main(["run", "smoke"])
 
 
-def test_a_cluster_that_is_not_there_is_refused_before_anything_runs(study: Study) -> None:
+def test_a_cluster_that_is_not_there_is_refused_before_anything_runs(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     ended = study("run", "smoke", "--cluster", "slurm")
-    assert (ended.code, ended.err) == (2, "cluster 'slurm' is not available in this version; use local or inline\n")
+    assert (ended.code, ended.err) == (
+        2,
+        "cluster 'slurm': the commands sbatch, srun, squeue, scancel, scontrol cannot be found here\n"
+        "run the same line on a login node of the cluster, or add --cluster local to work on this machine\n",
+    )
     assert not Path("runs").exists()
 
 

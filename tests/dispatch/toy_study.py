@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from study import dispatch
+from study.dispatch import slurm
 from study.errors import Stopped
-from study.records import Job, Plan, Run, Stage
+from study.records import Job, Plan, Requests, Resources, Run, Stage
 from study.store import Store
 
 EXECUTOR = "toy_study:execute"
+SMALL = Requests(Resources(gpus=0, cpus=1, memory_gb=0.5, timeout_min=10))
 
 
 def execute(
@@ -70,6 +72,10 @@ def _misbehave(settings: Mapping[str, Any], mark: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if do == "interrupt":
         os.kill(os.getpid(), signal.SIGINT)
+    if do == "eat":
+        eaten = bytearray(550_000_000)
+        time.sleep(6.0)  # a scheduler without cgroups looks once a second
+        del eaten
     if do == "full":
         raise OSError(28, "No space left on device")
 
@@ -183,13 +189,16 @@ def main() -> int:
     parser.add_argument("--plan", type=json.loads, default={})
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--grace", type=float, default=10.0)
+    parser.add_argument("--cluster", default="local")
     given = parser.parse_args()
+    slurm.POLL_S, slurm.SETTLE_S = (1.0, 1.0), 3.0
     wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in given.plan.items()}
     outcome = do(
         toy_plan(**wanted),
         given.folder,
-        "local",
+        given.cluster,
         workers=given.workers,
+        requests=SMALL,
         stop_grace_s=given.grace,
         display=dispatch.open_display(),
     )

@@ -31,8 +31,8 @@ def printed(plan: Plan, done: set[str], seconds: dict[str, float]) -> str:
 def test_a_fresh_plan_says_what_is_shared_and_that_its_time_is_a_guess(plan: Plan) -> None:
     text = printed(plan, set(), {})
     assert "baseline  (reference)" in text
-    assert "mae  chest  random  0.75  30 epochs   3 to do   shared with mae_center, proxy" in text
-    assert "mae  shoulder  center  12 epochs   3 to do\n" in text
+    assert "mae  chest  random  0.75  30 epochs  lr 0.002 (blr 0.008)   3 to do   shared with mae_center, proxy" in text
+    assert "mae  shoulder  center  12 epochs  lr 0.0005 (blr 0.002)   3 to do\n" in text
     assert "4 arms x 1 model x 3 seeds = 12 runs, 0 of them done" in text
     assert f"{len(plan.stages)} stages: 0 done, {len(plan.stages)} to do" in text
     assert "with 2 workers (a coarse guess; it gets better once stages are timed)" in text
@@ -49,7 +49,7 @@ def test_a_half_done_plan_counts_what_is_there(plan: Plan) -> None:
     run = plan.runs[0]
     assert run.arm == "baseline"
     text = printed(plan, set(run.stages), {})
-    assert "finetune  shoulder   1 of 3 done" in text
+    assert "finetune  shoulder  lr 0.002 (blr 0.032)   1 of 3 done" in text
     assert "12 runs, 1 of them done" in text
 
 

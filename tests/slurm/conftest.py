@@ -36,3 +36,9 @@ def slurm(shared_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SLURM_CONF", str(shared_cluster.conf))
     return shared_cluster
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a short name: SLURM's sockets have no room for that of a test."""
+    return tmp_path_factory.mktemp("t")

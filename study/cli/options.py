@@ -31,6 +31,7 @@ Reports = Annotated[Path, typer.Option("--reports", help="folder of the reports"
 Lang = Annotated[str | None, typer.Option("--lang", help="languages of the report: en, ko or both")]
 
 RUNS, REPORTS, PROTOCOLS = Path("runs"), Path("reports"), Path("protocols")
+DIGESTS = "digests.json"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Opened:
     plan: Plan
     store: Store
 
+    def keep_hashes(self) -> None:
+        """Remember the hashes of the films in the store, now that its folder is there."""
+        from study import data
+
+        data.keep(self.store.root / DIGESTS)
+
 
 def open_protocol(name: str, runs: Path, **wishes: Any) -> Opened:
     """The checked protocol, its plan, and the store."""
@@ -51,12 +58,14 @@ def open_protocol(name: str, runs: Path, **wishes: Any) -> Opened:
     from study.store import Store
 
     protocol = read_protocol(name, **wishes)
-    digests = {
-        dataset: data.digest(protocol.data[dataset].model_dump(), root=protocol.root)
-        for dataset in protocol.datasets_used
-    }
-    files = {file: data.file_digest(protocol.root / file) for file in protocol.weight_files}
-    return Opened(protocol, digests, files, expand(protocol, digests, files), Store(runs))
+    store = Store(runs)
+    with data.remembered(store.root / DIGESTS):
+        digests = {
+            dataset: data.digest(protocol.data[dataset].model_dump(), root=protocol.root)
+            for dataset in protocol.datasets_used
+        }
+        files = {file: data.file_digest(protocol.root / file) for file in protocol.weight_files}
+    return Opened(protocol, digests, files, expand(protocol, digests, files), store)
 
 
 def read_protocol(name: str, **wishes: Any) -> Protocol:

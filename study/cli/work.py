@@ -1,4 +1,4 @@
-"""A protocol's way to a report: plan, run, status, logs, cancel, report."""
+"""A protocol's way to a report: plan, run, report."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
 from study.cli.app import app
+from study.cli.look import about_of, said
 from study.cli.options import (
     REPORTS,
     RUNS,
@@ -27,14 +28,14 @@ from study.cli.options import (
     Size,
     Workers,
     open_protocol,
-    read_protocol,
 )
-from study.errors import StudyError, UnsupportedError
+from study.errors import StudyError
 from study.protocol import Lock, lock
 from study.records import RunStatus
 
 if TYPE_CHECKING:
     from study.conclude import Conclusion
+    from study.dispatch import Said
 
 
 @app.command()
@@ -53,13 +54,9 @@ def plan(
 
     wishes = {"seeds": seeds, "models": models, "data": data, "image_size": image_size}
     opened = open_protocol(name, runs, **wishes, cluster=cluster, workers=workers)
-    store = opened.store
-    tree = render_plan(
-        opened.plan,
-        opened.protocol,
-        store.has,
-        lambda stage: store.seconds(stage.key) if store.has(stage.key) else None,
-    )
+    looks = {key: opened.store.intact(key) for key in opened.plan.stages}
+    seconds = {key: float(manifest["seconds"]) for key, manifest in looks.items() if manifest is not None}
+    tree = render_plan(opened.plan, opened.protocol, seconds.__contains__, lambda stage: seconds.get(stage.key))
     Console().print(tree)
 
 
@@ -83,69 +80,25 @@ def run(
     opened = open_protocol(name, runs, **wishes, cluster=cluster, workers=workers)
     settings = opened.protocol.dispatch
     if settings.cluster == "slurm":
-        raise UnsupportedError("cluster 'slurm' is not available in this version; use local or inline")
-    _lock(opened)
+        dispatch.check_programs()
+    _begin(opened)
     outcome = dispatch.run(
         opened.plan,
         store=opened.store,
         root=opened.protocol.root,
         cluster=settings.cluster,
         workers=settings.workers,
+        requests=settings.slurm.requests(),
+        allowance=settings.allowance,
         display=dispatch.open_display(),
     )
     if outcome.problem:
         print(outcome.problem, file=sys.stderr)
     if not outcome.complete:
-        _complain(opened, name, runs)
+        _complain(opened, said(name, runs, **wishes))
     if not outcome.stopped and any(status.state == "done" for status in outcome.runs):
         summarise(_conclude(opened, outcome.runs, reports))
     raise typer.Exit(outcome.exit_code)
-
-
-@app.command()
-def status(
-    name: Name,
-    seeds: Seeds = None,
-    models: Models = None,
-    data: Data = None,
-    image_size: Size = None,
-    runs: Runs = RUNS,
-) -> None:
-    """Show which runs are done, in work, failed or missing."""
-    from study import dispatch
-
-    opened = open_protocol(name, runs, seeds=seeds, models=models, data=data, image_size=image_size)
-    print(dispatch.status(opened.plan, opened.store, command=_logs_command(name, runs)), end="")
-
-
-@app.command()
-def logs(
-    run_name: Annotated[str, typer.Argument(metavar="RUN", help="arm/seed, arm/model/seed or a run id")],
-    name: Annotated[
-        str, typer.Option("--protocol", help="a YAML file, or the name of one in protocols/")
-    ] = "mae_effect",
-    seeds: Seeds = None,
-    models: Models = None,
-    data: Data = None,
-    image_size: Size = None,
-    runs: Runs = RUNS,
-) -> None:
-    """Show what the stages of one run printed."""
-    from study import dispatch
-
-    opened = open_protocol(name, runs, seeds=seeds, models=models, data=data, image_size=image_size)
-    print(dispatch.logs(opened.plan, opened.store, run_name), end="")
-
-
-@app.command()
-def cancel(name: Name, runs: Runs = RUNS) -> None:
-    """Ask every living `study run` of a protocol to stop and keep its checkpoints."""
-    from study import dispatch
-    from study.store import Store
-
-    study = read_protocol(name).study
-    asked = dispatch.cancel(Store(runs), study)
-    print(f"{study}: asked {asked} to stop" if asked else f"{study}: nothing is running")
 
 
 @app.command()
@@ -170,32 +123,40 @@ def report(
         raise StudyError(
             f"{opened.plan.study}: no run is finished, so there is nothing to report; first: study run {name}"
         )
+    if not all(status.state == "done" for status in statuses):
+        wishes = {"seeds": seeds, "models": models, "data": data, "image_size": image_size}
+        _complain(opened, said(name, runs, **wishes))
     summarise(_conclude(opened, statuses, reports))
 
 
-def _lock(opened: Opened) -> Lock:
+def _lock(opened: Opened, finished: int) -> Lock:
     """Lock the protocol, or note its changes, with the number of runs that are finished now."""
-    finished = sum(all(opened.store.has(key) for key in run.stages) for run in opened.plan.runs)
     folder = opened.store.study_folder(opened.plan.study)
     now = datetime.now().astimezone()
     return lock(opened.protocol, folder, runs_finished=finished, now=now, digests=opened.digests, files=opened.files)
 
 
+def _begin(opened: Opened) -> None:
+    """Lock the protocol, and record what the study uses and which films it has read."""
+    from study.store import record_dag
+
+    _lock(opened, sum(all(opened.store.has(key) for key in run.stages) for run in opened.plan.runs))
+    record_dag(opened.store.study_folder(opened.plan.study), opened.plan)
+    opened.keep_hashes()
+
+
 def _conclude(opened: Opened, statuses: Sequence[RunStatus], reports: Path) -> Conclusion:
     from study.conclude import conclude
 
-    return conclude(opened.protocol, opened.plan, opened.store, lock=_lock(opened), statuses=statuses, reports=reports)
+    locked = _lock(opened, sum(status.state == "done" for status in statuses))
+    return conclude(opened.protocol, opened.plan, opened.store, lock=locked, statuses=statuses, reports=reports)
 
 
-def _complain(opened: Opened, name: str, runs: Path) -> None:
+def _complain(opened: Opened, words: Said) -> None:
     """What is missing and why, on stderr."""
     from study import dispatch
 
-    print(dispatch.status(opened.plan, opened.store, command=_logs_command(name, runs)), end="", file=sys.stderr)
-
-
-def _logs_command(name: str, runs: Path) -> str:
-    return f"study logs --protocol {name}" + (f" --runs {runs}" if runs != RUNS else "")
+    print(dispatch.status(opened.plan, opened.store, words, about=about_of(opened)), end="", file=sys.stderr)
 
 
 def summarise(conclusion: Conclusion) -> None:

@@ -1,16 +1,14 @@
-"""Analyse what is finished and write the report, unless exactly this report is there already."""
+"""Analyse what is finished and write the report."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from study import __version__, data, statistics
+from study import data, statistics
 from study.conclude.agreement import agreement
 from study.conclude.facts import (
     chains,
@@ -25,43 +23,35 @@ from study.conclude.facts import (
 from study.conclude.gallery import gallery
 from study.conclude.gather import Scores, gather, learning_curves
 from study.conclude.methods import method_gallery
-from study.conclude.numbered import Conclusion, manifest_of, next_number, present, results_of, write
-from study.errors import StudyError
+from study.conclude.numbered import Conclusion, manifest_of, next_number, results_of, write
 from study.protocol import Comparison, Lock, Protocol
 from study.records import Dataset, Design, Plan, ReportInput, RunStatus, StudyFacts
 from study.registry import class_auc_facts
 from study.store import Store
 
-VERSION = 3
-"""Raise it when findings or pages change for equal scores."""
-
 
 def conclude(
-    protocol: Protocol, plan: Plan, store: Store, *, lock: Lock, statuses: Sequence[RunStatus], reports: Path
+    protocol: Protocol, plan: Plan, store: Store, *, lock: Lock, statuses: Sequence[RunStatus], folder: Path, key: str
 ) -> Conclusion:
-    """Statistics and report of everything that is finished.
-
-    Args:
-        statuses: one per planned run; those not done are named in the report.
-        reports: folder of all reports; this study's are in a folder of its name.
-
-    Raises:
-        StudyError: when no run is finished.
-    """
-    if not any(status.state == "done" for status in statuses):
-        raise StudyError(f"{plan.study}: no run is finished, so there is nothing to report; see `study status`.")
-    folder = reports / plan.study
-    key = _key(protocol, plan, store, lock, statuses)
-    if there := present(folder, key):
-        return there
+    """Statistics and report of everything that is finished, written into `folder` under `key`."""
     folder.mkdir(parents=True, exist_ok=True)
     tables = replace(gather(plan, store), agreement=agreement(plan, store, folder / "findings" / statistics.PAIRS))
     contents = _contents(protocol, plan, store, lock, statuses, tables=tables, folder=folder)
     return write(contents, folder, key, cross=tables.cross, agreement=tables.agreement)
 
 
-def design(protocol: Comparison, statuses: Sequence[RunStatus], lock: Lock, classes: tuple[str, ...]) -> Design:
-    """What the statistics must know besides the scores; `classes` are the target's, as in the predictions."""
+def design(
+    protocol: Comparison,
+    statuses: Sequence[RunStatus],
+    lock: Lock,
+    classes: tuple[str, ...],
+    *,
+    several: bool = False,
+) -> Design:
+    """What the statistics must know besides the scores; `classes` are the target's, as in the predictions.
+
+    `several` says whether a film may have several of them, or none.
+    """
     return Design(
         study=protocol.study,
         arms=protocol.arm_names,
@@ -70,7 +60,7 @@ def design(protocol: Comparison, statuses: Sequence[RunStatus], lock: Lock, clas
         seeds=protocol.seeds,
         seeding=protocol.seeding,
         contrasts=protocol.contrasts(lock.margins_set_later),
-        metrics=protocol.metric_facts | class_auc_facts(classes),
+        metrics=protocol.metric_facts | class_auc_facts(classes, several=several),
         classes=classes,
         attributions=tuple(a for a in protocol.attribution_labels if a not in protocol.control_labels),
         controls=protocol.control_labels,
@@ -97,8 +87,9 @@ def _contents(
 ) -> ReportInput:
     by_key = _datasets(plan, store)
     by_name = {str(plan.stages[key].places["name"]): dataset for key, dataset in by_key.items()}
+    target = by_name[protocol.target]
     analysis = statistics.analyse(
-        design(protocol, statuses, lock, by_name[protocol.target].classes),
+        design(protocol, statuses, lock, target.classes, several=target.findings is not None),
         tables.scores,
         tables.predictions,
         curves=tables.curves,
@@ -139,19 +130,6 @@ def _contents(
         previous_results=results_of(folder) if before else None,
         methods=method_gallery(plan, store, protocol.reference, tables.predictions, by_key),
     )
-
-
-def _key(protocol: Protocol, plan: Plan, store: Store, lock: Lock, statuses: Sequence[RunStatus]) -> str:
-    notes = protocol.report.notes_path(protocol.root)
-    content = {
-        "version": [VERSION, __version__],
-        "protocol": {name: value for name, value in protocol.plain().items() if name != "dispatch"},
-        "lock": asdict(lock),
-        "runs": [asdict(status) for status in statuses],
-        "stages": sorted(key for key in plan.stages if store.has(key)),
-        "notes": notes.read_text(encoding="utf8") if notes and notes.is_file() else None,
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _rebuild(protocol: Protocol) -> str:

@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from study import report, statistics
 from study.errors import DependencyError
 from study.records import ReportInput
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOCK = "lock"
 """Folder of the lock of an analysis file, which has no folder among the runs."""
@@ -53,6 +53,8 @@ def write(
     agreement: pd.DataFrame | None = None,
 ) -> Conclusion:
     """Render beside the present report, then put the new one in its place."""
+    from study import report, statistics  # only to write: a report that is there is found without them
+
     fresh = folder / ".new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()

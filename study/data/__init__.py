@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from study.data.artifact import load
-from study.data.fingerprint import MISSING, file_sha256
+from study.data.fingerprint import MISSING, file_sha256, keep, remembered
 from study.data.imagefolder import write_manifest
 from study.data.look import Look, contact_sheet, guesses, look_at, plain, settings_line, told
 from study.errors import DataError
@@ -34,10 +34,12 @@ __all__ = [
     "digest",
     "file_digest",
     "guesses",
+    "keep",
     "load",
     "look_at",
     "plain",
     "prepare",
+    "remembered",
     "settings_line",
     "told",
     "write_manifest",

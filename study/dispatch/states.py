@@ -11,6 +11,13 @@ from study.store import Store
 from study.store.files import read_json
 from study.store.lease import current_holder
 
+FAILURES = ("failed", "killed", "vanished", "store")
+"""How an attempt can end so that its stage counts as failed until it is tried again."""
+COUNTED = ("failed", "killed", "vanished")
+"""Those of them that say something of the stage: a full disk does not."""
+MAX_ATTEMPTS = 8
+"""A stage that has failed so often is not tried again before `study retry` allows it."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -25,6 +32,7 @@ class Outcome:
         seconds: wall time of this call.
         stopped: it was asked to stop (Ctrl-C).
         problem: why it gave up early (the disk is full, ...); empty as a rule.
+        detached: it left while jobs go on in a scheduler's queue.
     """
 
     runs: tuple[RunStatus, ...]
@@ -35,6 +43,7 @@ class Outcome:
     seconds: float
     stopped: bool = False
     problem: str = ""
+    detached: bool = False
 
     @property
     def complete(self) -> bool:
@@ -43,7 +52,9 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 complete, 4 runs are missing, 5 the disk said no, 130 stopped."""
+        """0 complete, 3 left while jobs go on, 4 runs are missing, 5 the disk said no, 130 stopped."""
+        if self.detached:
+            return 3
         if self.stopped:
             return 130
         if self.problem:
@@ -94,23 +105,28 @@ def _diverged(store: Store, run: Run) -> bool:
 
 
 def recorded_problems(plan: Plan, store: Store, present: set[str]) -> dict[str, str]:
-    """Key -> one line, for unfinished stages whose newest attempt did not end well and is over."""
+    """Key -> one line, for unfinished stages whose newest attempt did not end well and is over.
+
+    Attempts that `study retry` has forgiven do not count.
+    """
     problems = {}
     for key in plan.stages:
-        tries = store.attempts(key) if key not in present else []
+        tries = store.counted_attempts(key) if key not in present else []
         ending = tries[-1].ending() if tries else None
-        if ending is not None and ending.state in ("failed", "killed", "vanished", "store"):
+        if ending is not None and ending.state in FAILURES:
             problems[key] = ending.reason or ending.state
         elif tries and ending is None and current_holder(store.workshop(key)) is None:
             problems[key] = "its process disappeared; `study run` goes on from the last checkpoint"
     return problems
 
 
-def stages_in_work(plan: Plan, store: Store, present: set[str]) -> dict[str, Mapping[str, object]]:
-    """Key -> progress, for stages that a living process works on."""
-    found: dict[str, Mapping[str, object]] = {}
+def exhausted(plan: Plan, store: Store, present: set[str]) -> dict[str, str]:
+    """Key -> one line, for unfinished stages that have failed too often to be tried again without being told to."""
+    found = {}
     for key in plan.stages:
-        if key not in present and current_holder(store.workshop(key)) is not None:
-            tries = store.attempts(key)
-            found[key] = tries[-1].progress() if tries else {}
+        endings = [attempt.ending() for attempt in store.counted_attempts(key)] if key not in present else []
+        failures = [ending for ending in endings if ending is not None and ending.state in COUNTED]
+        if len(failures) >= MAX_ATTEMPTS:
+            reason = failures[-1].reason or failures[-1].state
+            found[key] = f"{reason}; it has failed {len(failures)} times, `study retry` allows further tries"
     return found

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.report import designs, names, numbers, ranks
+from study.report import designs, holes, names, numbers, ranks
 from study.report.answers import Answer, answers
 from study.report.cells import alone
 from study.report.changes import changed
@@ -143,6 +143,7 @@ def _margins(results: Results) -> Iterator[tuple[str, str]]:
 def _quote(results: Results) -> Iterator[Text]:
     """What a reader must know before quoting a number, the gravest first."""
     counts, rows = results["counts"], of_family(results, "primary")
+    yield from holes.quotes(results)
     untested = sum(row["verdict"]["kind"] == "not_tested" for row in rows)
     if untested:
         yield fill("quote.untested", n=untested, total=len(rows))
@@ -160,8 +161,6 @@ def _quote(results: Results) -> Iterator[Text]:
         yield TERMS["quote.later"]
     if any("conditional_on_pretraining" in row["notes"] for row in rows):
         yield TERMS["quote.conditional"]
-    if counts["runs_finished"] < counts["runs_planned"]:
-        yield spoken(results, "quote.missing", k=counts["runs_finished"], n=counts["runs_planned"])
     if results["protocol"]["deviations"]:
         yield fill("quote.deviations", n=len(results["protocol"]["deviations"]))
     yield from _meaning(results, [row["metric"] for row in rows] or ranks.selected(results))

@@ -12,8 +12,8 @@ OUTSIDE_WORDS: Mapping[str, tuple[str, str]] = {
     "front.locked.outside": ("analysis file first used {date} ({hash})", "분석 파일 첫 사용 {date} ({hash})"),
     "count.runs.outside": ("runs in the table", "표에 있는 실행"),
     "quote.missing.outside": (
-        "{k} of {n} planned runs are in the table; what is missing is in section 9.",
-        "계획한 실행 {n}회 중 {k}회가 표에 있음; 누락은 9절 참조.",
+        "{k} of {n} planned runs are in the table. Complete: {arms} (section 9).",
+        "계획한 실행 {n}회 중 {k}회가 표에 있음. 완료 현황: {arms} (9절).",
     ),
     "h.other": ("Other metrics", "그 밖의 지표"),
     "group.other": ("Other metrics", "그 밖의 지표"),

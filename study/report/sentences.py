@@ -115,8 +115,16 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "한계를 실행 완료 이후에 정함; 해당 판정에 표시함.",
     ),
     "quote.missing": (
-        "{k} of {n} runs finished; what is missing is in section 9.",
-        "실행 {n}회 중 {k}회 완료; 누락은 9절 참조.",
+        "{k} of {n} planned runs finished. Complete: {arms} (section 9).",
+        "계획한 실행 {n}회 중 {k}회 완료. 완료 현황: {arms} (9절).",
+    ),
+    "missing.arm": ("{arm} {k} of {n} ({why})", "{arm} {n}회 중 {k}회 ({why})"),
+    "missing.why": ("seed {seeds}: {why}", "시드 {seeds}: {why}"),
+    "missing.others": ("for other reasons: {n}", "다른 이유: {n}회"),
+    "missing.more": ("more arms: {n}", "그 밖의 비교군: {n}개"),
+    "quote.gathered": (
+        "All runs that failed ({n}) are of {arm}: what broke them may have shaped those that finished.",
+        "실패한 실행({n}회)이 모두 한 비교군({arm})에 속함: 실패의 원인이 완료된 실행에도 영향을 주었을 수 있음.",
     ),
     "quote.deviations": (
         "Changes of the protocol after it was locked: {n} (section 9).",
@@ -270,6 +278,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "검사용 방사선 영상 {images}장({name})에서 기여도를 계산하였다: {attributions}; 대상 클래스: {target}.",
     ),
     "m.target.label": ("true class", "정답"),
+    "m.target.label.several": ("finding that the film’s boxes show", "박스가 표시한 소견"),
     "m.target.predicted": ("predicted class", "예측"),
     "m.primary": (
         "The primary metric was {metric}{attribution}; secondary metrics were {others}.",

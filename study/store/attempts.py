@@ -17,6 +17,7 @@ from study.store.files import read_json, store_errors, sync_folder, write_atomic
 
 EndState = Literal["done", "failed", "killed", "vanished", "stopped", "fenced", "lost_race", "store"]
 KEPT_CHECKPOINTS = 2
+FORGIVEN = "forgiven.json"
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,12 @@ class Attempt:
 def attempts(workshop: Path) -> list[Attempt]:
     """All tries at a stage, oldest first."""
     return [Attempt(path) for path in sorted((workshop / "attempts").glob("[0-9]*-*"))]
+
+
+def counted_attempts(workshop: Path) -> list[Attempt]:
+    """Tries at a stage since its failures were last forgiven (`study retry`), oldest first."""
+    forgiven = (read_json(workshop / FORGIVEN) or {}).get("attempt", 0)
+    return [attempt for attempt in attempts(workshop) if attempt.number > forgiven]
 
 
 def newest_checkpoint(workshop: Path) -> tuple[int, bytes] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 import time
 from contextlib import suppress
@@ -14,11 +15,13 @@ from typing import Any
 from study.errors import StoreError
 from study.records import Stage
 from study.store.attempts import (
+    FORGIVEN,
     Attempt,
     EndState,
     attempts,
     canonical,
     close_abandoned,
+    counted_attempts,
     discard_leftovers,
     files_below,
     newest_checkpoint,
@@ -70,11 +73,20 @@ class Store:
         """Where a study keeps its locked protocol and its sessions."""
         return self.root / "studies" / study.replace(os.sep, "_")
 
+    def events_folder(self, study: str, stage: Stage) -> Path:
+        """Where a training stage's event files for TensorBoard go, where they are asked for."""
+        name = re.sub(r"[^\w.-]+", "-", stage.label or stage.kind)
+        return self.study_folder(study) / "tensorboard" / f"{name}-{stage.key[:6]}"
+
     # ------------------------------------------------------------------ reading
+
+    def object_keys(self) -> list[str]:
+        """Names of all objects, damaged ones included."""
+        return sorted(path.name for path in (self.root / "objects").glob("*/*"))
 
     def has(self, key: str) -> bool:
         """Whether the stage is done: a manifest that can be read, and every file of its size."""
-        return self._intact(key) is not None
+        return self.intact(key) is not None
 
     def held(self, stage: Stage) -> dict[str, Any] | None:
         """The manifest of a stage that is done, checked to be made from this very recipe, or None.
@@ -82,7 +94,7 @@ class Store:
         Raises:
             StoreError: the object under this key was made from another recipe.
         """
-        manifest = self._intact(stage.key)
+        manifest = self.intact(stage.key)
         if manifest is not None and manifest.get("recipe") != (wanted := canonical(stage.recipe)):
             raise StoreError(
                 f"{self.object_folder(stage.key) / MANIFEST}: holds another recipe than {stage.label or stage.key}\n"
@@ -106,7 +118,7 @@ class Store:
         Raises:
             StoreError: the stage is not done, or damaged.
         """
-        manifest = self._intact(key)
+        manifest = self.intact(key)
         if manifest is None:
             found = "damaged" if self.object_folder(key).exists() else "absent"
             raise StoreError(f"{self.object_folder(key)}: {found}; `study run` makes it")
@@ -129,11 +141,16 @@ class Store:
         """All tries at a stage, oldest first."""
         return attempts(self.workshop(key))
 
+    def counted_attempts(self, key: str) -> list[Attempt]:
+        """Tries at a stage since its failures were last forgiven, oldest first."""
+        return counted_attempts(self.workshop(key))
+
     def newest_checkpoint(self, key: str) -> tuple[int, bytes] | None:
         """The intact checkpoint with the highest step over all tries, or None."""
         return newest_checkpoint(self.workshop(key))
 
-    def _intact(self, key: str) -> dict[str, Any] | None:
+    def intact(self, key: str) -> dict[str, Any] | None:
+        """The manifest of a finished stage with every file of its size; None where it is absent or damaged."""
         folder = self.object_folder(key)
         manifest = read_json(folder / MANIFEST)
         files = manifest.get("files") if manifest else None
@@ -164,7 +181,9 @@ class Store:
             self.set_aside(self.object_folder(stage.key))
         return Attempt(workshop / "attempts" / lease.attempt).open()
 
-    def publish(self, stage: Stage, attempt: Attempt, lease: Lease, *, seconds: float) -> EndState:
+    def publish(
+        self, stage: Stage, attempt: Attempt, lease: Lease, *, seconds: float, peak_gb: float | None = None
+    ) -> EndState:
         """Make the outputs of an attempt the stage's object, once and for all.
 
         Args:
@@ -172,6 +191,7 @@ class Store:
             attempt: whose `out` is renamed into place after its manifest was written.
             lease: looked at once more right before the rename.
             seconds: wall time of the work.
+            peak_gb: largest resident memory of the process until now, where known.
 
         Returns:
             `done`; `fenced` where somebody took the lease over and will publish; `lost_race` where
@@ -190,7 +210,9 @@ class Store:
                 "label": stage.label,
                 "recipe": canonical(stage.recipe),
                 **provenance(),
+                **_timed(out),
                 "seconds": round(seconds, 3),
+                "peak_gb": peak_gb,
                 "attempt": attempt.path.name,
                 "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                 "files": files,
@@ -216,6 +238,13 @@ class Store:
         sync_folder(target.parent)
         return True
 
+    def forgive(self, key: str) -> int:
+        """Let the tries at a stage so far no longer count as failures; how many there were that did."""
+        tries = self.counted_attempts(key)
+        if tries:
+            write_json(self.workshop(key) / FORGIVEN, {"attempt": tries[-1].number, "time": time.time()})
+        return len(tries)
+
     def set_aside(self, path: Path) -> Path:
         """Move something damaged to `quarantine/`; nothing is ever deleted there."""
         place = self.root / "quarantine" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}-{path.name}"
@@ -224,6 +253,15 @@ class Store:
             with suppress(FileNotFoundError):  # somebody else moved it
                 os.rename(path, place)
         return place
+
+
+def _timed(out: Path) -> dict[str, Any]:
+    """What a training tells of its speed and memory, and of the GPU it used, which may be another process's."""
+    timing = read_json(out / "timing.json")
+    if timing is None:
+        return {}
+    device = {"device": timing["device_name"], "on_gpu": True} if timing.get("device_name") else {}
+    return {"timing": timing, **device}
 
 
 def _sealed(path: Path) -> dict[str, Any]:

@@ -17,7 +17,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 def provenance() -> dict[str, Any]:
     """Versions, commit, host and device of this process; reads metadata, imports nothing heavy."""
-    return {**_fixed(), "device": _device()}
+    gpu = _gpu()
+    return {**_fixed(), "device": gpu or _cpu(), "on_gpu": gpu is not None}
 
 
 @cache
@@ -55,12 +56,12 @@ def _git(*arguments: str) -> str | None:
     return answer.stdout.strip() or None
 
 
-def _device() -> str:
-    """The GPU's name where this process uses one, else the CPU's."""
+def _gpu() -> str | None:
+    """The GPU's name where this process uses one, else None."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         return str(torch.cuda.get_device_name())
-    return _cpu()
+    return None
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 from toy_study import calls, do, living, sums, toy_plan
 
 from study import dispatch
-from study.dispatch import cancel, logs, status
+from study.dispatch import Said, cancel, logs, status
 from study.errors import StoreError, StudyError
 from study.store import Ending, Store
 from study.store.attempts import Attempt
@@ -199,14 +199,19 @@ def test_status_shows_reasons_and_the_command_for_the_log(tmp_path: Path) -> Non
     store = Store(tmp_path / "runs")
     assert status(plan, store).startswith("toy: 0 of 4 runs done, 4 missing\n")
     do(plan, tmp_path)
-    text = status(plan, store, command="study logs protocols/toy.yaml")
-    assert text.splitlines() == [
+    lines = status(plan, store, Said("protocols/toy.yaml")).splitlines()
+    assert lines[:7] == [
         "toy: 3 of 4 runs done, 1 failed",
         "            seed 0  seed 1",
         "  baseline  ✓       ✓",
         "  mae       ✓       ✗",
         "  ✗ mae-vit-seed1: finetune mae-vit-seed1: ValueError: the loss is a teapot",
-        "      study logs protocols/toy.yaml mae/1",
+        "      study logs mae/1 --protocol protocols/toy.yaml",
+        "  stages     15 reused, 1 failed, 3 blocked of 19",
+    ]
+    assert lines[-2:] == [
+        "  next       study run protocols/toy.yaml  (does the 1 missing)",
+        "             study report protocols/toy.yaml  (partial, marked as such)",
     ]
 
 

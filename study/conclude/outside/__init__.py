@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from study import __version__, statistics
-from study.conclude.conclusion import VERSION, design
+from study.conclude.asked import VERSION
+from study.conclude.conclusion import design
 from study.conclude.facts import software
 from study.conclude.numbered import LOCK, Conclusion, manifest_of, next_number, present, results_of, write
 from study.conclude.outside.checking import SCORES, check_table, undefined_by_reason

@@ -17,7 +17,7 @@ from study.dispatch.logs import tail
 from study.dispatch.place import JobResult, Work
 from study.dispatch.session import Session
 from study.dispatch.slots import Slot
-from study.dispatch.worker import POLL_S, record_exit, supervise
+from study.dispatch.worker import OWN_MODULES, POLL_S, record_exit, supervise
 from study.errors import StoreError
 from study.store import Holder, Store
 from study.store.files import read_json, store_errors, write_atomic, write_json
@@ -205,7 +205,7 @@ class LocalPlace:
         write_json(folder / "settings.json", {**self._settings, "environment": slot.environment()})
         executor = submitit.LocalExecutor(folder=folder / "submission")
         # The default limit is two minutes; without the trap Ctrl-C would end the workers at once.
-        executor.update_parameters(timeout_min=TIMEOUT_MIN, setup=["trap '' INT"])
+        executor.update_parameters(timeout_min=TIMEOUT_MIN, setup=["trap '' INT", OWN_MODULES])
         worker = _Worker(folder, slot, executor.submit(supervise, str(folder)))
         self._workers.append(worker)
         return worker

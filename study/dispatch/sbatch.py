@@ -19,6 +19,7 @@ from study.dispatch.place import Work
 from study.dispatch.squeue import SlurmError, refusal
 from study.dispatch.submissions import Submission
 from study.dispatch.task import signal_s, supervise
+from study.dispatch.worker import OWN_MODULES
 from study.errors import DependencyError
 from study.records import Resources
 
@@ -114,7 +115,7 @@ def parameters(
 def _environment() -> list[str]:
     """What the job needs of ours even where the site does not hand it on."""
     kept = [f"export {key}={shlex.quote(os.environ[key])}" for key in _KEPT if key in os.environ]
-    return [*kept, "export SLURM_EXPORT_ENV=ALL"]
+    return [*kept, OWN_MODULES, "export SLURM_EXPORT_ENV=ALL"]
 
 
 def _few(after: Sequence[str]) -> list[str]:

@@ -32,6 +32,8 @@ from study.store import Attempt, Ending, Holder, Store
 from study.store.files import read_json, write_json
 
 POLL_S = 0.02
+OWN_MODULES = "export PYTHONSAFEPATH=1"
+"""For the shell that starts Python: a `copy.py` in the folder where `study run` was called is not the library's."""
 ORPHAN_S = 1.0
 
 

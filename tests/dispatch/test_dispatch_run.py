@@ -194,6 +194,18 @@ def test_paths_with_spaces_quotes_and_hangul_reach_the_workers(tmp_path: Path) -
     assert outcome.exit_code == 0
 
 
+def test_files_where_the_study_is_called_do_not_stand_in_for_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("copy", "queue", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the user was imported')")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "__init__.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    outcome = do(toy_plan(arms=("baseline",), seeds=(0,)), tmp_path / "results", "local", workers=1)
+    assert outcome.exit_code == 0
+
+
 def test_status_shows_reasons_and_the_command_for_the_log(tmp_path: Path) -> None:
     plan = toy_plan(trouble={"finetune mae-vit-seed1": {"do": "raise"}})
     store = Store(tmp_path / "runs")

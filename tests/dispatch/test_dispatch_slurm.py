@@ -182,6 +182,7 @@ def test_what_is_asked_for_becomes_options_of_sbatch(tmp_path: Path, monkeypatch
         "srun_args": ["--cpus-per-task=6"],
         "setup": [
             "export SLURM_CONF='/etc/a cluster/slurm.conf'",
+            "export PYTHONSAFEPATH=1",
             "export SLURM_EXPORT_ENV=ALL",
             "module load x",
         ],

@@ -53,13 +53,13 @@ check: $(VENV)/ready-dev  ## format, lint, types and the quick tests (under 3 mi
 	@$(VENV)/bin/ruff format --check study tests
 	@$(VENV)/bin/ruff check study tests
 	@$(VENV)/bin/mypy
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadfile -m "not slow"
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test: $(VENV)/ready-dev  ## everything: check and the slow tests (under 25 minutes)
 	@$(VENV)/bin/ruff format --check study tests
 	@$(VENV)/bin/ruff check study tests
 	@$(VENV)/bin/mypy
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadfile --durations=15
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 format: $(VENV)/ready-dev  ## format the code
 	@$(VENV)/bin/ruff format study tests

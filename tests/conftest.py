@@ -7,6 +7,15 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+LONGEST = ("slurm", "whole", "faults")
+"""Folders whose files take minutes; they go first, so that no process is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    folders = {item: item.path.relative_to(tests).parts[0] for item in items}
+    items.sort(key=lambda item: LONGEST.index(folders[item]) if folders[item] in LONGEST else len(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

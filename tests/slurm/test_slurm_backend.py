@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def conductor() -> Iterator[Conduct]:
         command = [sys.executable, str(TOYS / "toy_study.py"), str(folder), "--cluster", "slurm", "--plan"]
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in wanted.items()}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        started.append(subprocess.Popen([*command, json.dumps(plain)], text=True, **pipes))
+        listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # in the background of a shell it is ignored
+        started.append(subprocess.Popen([*command, json.dumps(plain)], text=True, preexec_fn=listening, **pipes))
         return started[-1]
 
     yield start

@@ -10,8 +10,8 @@
 
 `run` always means "make it complete": there is no resume and no force. Exit codes: 0 complete (of a
 command that only looks or tidies: it did what it was asked), 1 a bug of ours (with a traceback), 2 the
-user's to fix, 4 runs are missing (`run`, `status --watch`) or objects are broken (`verify`), 5 the disk
-said no, 130 stopped.
+user's to fix, 3 left while SLURM's jobs go on, 4 runs are missing (`run`, `status --watch`) or objects are
+broken (`verify`), 5 the disk said no, 130 stopped.
 
 `app` is what every command registers with, the others hold the commands, `options` what they share.
 """

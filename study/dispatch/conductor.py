@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 from typing import Literal
 
 from study.dispatch.display import Display, Snapshot, StageInWork
@@ -19,14 +16,18 @@ from study.dispatch.lanes import fused
 from study.dispatch.local import InlinePlace, LocalPlace
 from study.dispatch.place import JobResult, Place, Work
 from study.dispatch.session import Session
+from study.dispatch.signals import noted
 from study.dispatch.slots import slots
 from study.dispatch.slurm import SlurmPlace
 from study.dispatch.states import Outcome, exhausted, run_statuses
 from study.errors import DependencyError, StoreError
 from study.records import Allowance, Job, Plan, Requests
 from study.store import Store
+from study.store.files import FULL_WORDS, full
 
-POLL_S = 0.02
+POLL_S = (0.02, 0.1)
+"""Right after something happened, and when nothing has for a while: workers should have the cores for themselves."""
+POLL_SHARE = 0.05
 QUEUE_POLL_S = 0.25
 """Of a scheduler's queue: where nothing happens for hours, a login node should not notice us."""
 SHOW_S = 0.5
@@ -88,7 +89,7 @@ def run(
         if conductor.waiting:
             conductor.session = Session.begin(store, plan.study)
             place = conductor.place(cluster, root=root, executor=executor, workers=workers, requests=requests)
-            with _signals(conductor):
+            with noted(conductor.count_stop), conductor.session.beating():
                 conductor.conduct(place, stop_grace_s)
         conductor.show(force=True)
         return conductor.outcome()
@@ -109,6 +110,7 @@ class _Conductor:
             if (manifest := store.held(stage)) is not None:
                 self.present.add(key)
                 self.estimate.learn(key, manifest["seconds"])
+                store.tidy(key)
         self.reused = len(self.present)
         self.made: set[str] = set()
         self.problems = exhausted(plan, store, self.present)
@@ -129,6 +131,7 @@ class _Conductor:
         self._unstarted: Mapping[str, str] = {}
         self._stage_began: dict[str, float] = {}
         self._passed: set[str] = set()
+        self._disturbed: set[str] = set()  # stages of jobs whose process died
         self._shown = float("-inf")
         self.size = 1
 
@@ -153,34 +156,57 @@ class _Conductor:
         """Hand out jobs until none is left, or until asked to stop."""
         asked: float | None = None
         self._queues = place.queues
+        happened = time.monotonic()
         try:
             while self.waiting or self.running:
                 for result in place.collect():
                     self._note(result)
+                    happened = time.monotonic()
                 self.size, self._unstarted = place.size, place.unstarted()
                 if self._ending() and place.queues:
-                    self._leave()
+                    self._leave(place)
                     break
                 if self._ending():
                     self.waiting.clear()
                     if asked is None:
                         asked = time.monotonic()
                         place.stop()
-                        why = self.problem or "running stages keep a checkpoint (press Ctrl-C again to kill)"
+                        why = (
+                            self.problem.partition("\n")[0]
+                            or "running stages keep a checkpoint (press Ctrl-C again to kill)"
+                        )
                         self.display.say(f"stopping: {why}")
                     if self.stops > 1 or time.monotonic() - asked > stop_grace_s:
                         break
                 self._hand_out(place)
                 self.show()
-                time.sleep(QUEUE_POLL_S if place.queues else POLL_S)
+                quiet = POLL_SHARE * (time.monotonic() - happened)
+                time.sleep(QUEUE_POLL_S if place.queues else min(max(POLL_S[0], quiet), POLL_S[1]))
         finally:
             place.close(0.0 if self.running else QUIT_GRACE_S)
             for job in self.running.values():
                 self._settle(job)
+            with suppress(StoreError):  # a full disk: the next call does it
+                for key in self._disturbed & self.present:
+                    self.store.tidy(key)
 
-    def _leave(self) -> None:
-        """End without ending the jobs; `study cancel` has done that, if it was what ended us."""
+    def count_stop(self) -> None:
+        """Ctrl-C was pressed: the first asks, the second kills, the third ends this very process."""
+        self.stops += 1
+        if self.stops > 2:
+            raise KeyboardInterrupt
+
+    def _leave(self, place: Place) -> None:
+        """End without ending the jobs; `study cancel` has done that, if it was what ended us.
+
+        Where the disk is full the jobs are ended: each would fail at that.
+        """
         assert self.session is not None
+        if self.problem:
+            first_line = self.problem.partition("\n")[0]
+            self.display.say(f"stopping, and ending the {len(self.running)} jobs in the queue: {first_line}")
+            place.stop()
+            return
         self.detached = not self.session.asked_to_stop()
         if self.detached:
             self.display.say(
@@ -194,7 +220,7 @@ class _Conductor:
 
     def _asked(self) -> bool:
         """Whether Ctrl-C was pressed here or `study cancel` was called elsewhere."""
-        if not self.stops and self.session is not None and self.session.asked_to_stop():
+        if not self.stops and not self.problem and self.session is not None and self.session.asked_to_stop():
             self.stops = 1
         return self.stops > 0
 
@@ -238,7 +264,7 @@ class _Conductor:
             self.problems[result.stage] = result.reason
         elif result.state == "store":
             self.problems[result.stage] = result.reason.splitlines()[0]
-            self.problem = result.reason
+            self.problem = self._refusal(result)
         self._report(job, result)
 
     def _note_death(self, job: Job, result: JobResult) -> None:
@@ -256,11 +282,18 @@ class _Conductor:
         except StoreError as error:
             self.problem = str(error)
 
+    def _refusal(self, result: JobResult) -> str:
+        """What the disk said to which stage, and what to do."""
+        text = f"{self.plan.stages[result.stage].label or result.stage}: {result.reason}"
+        is_bare = "\n" not in text and any(words in text for words in FULL_WORDS)
+        return f"{text}\n{full(self.store.root)}" if is_bare else text
+
     def _settle(self, job: Job) -> None:
         """Find out what a job without a result has made."""
         made = {key for key in job.stages if key not in self.present and self.store.has(key)}
         self.present |= made
         self.made |= made
+        self._disturbed.update(job.stages)
 
     def _note_interrupted(self, job: Job, result: JobResult) -> None:
         """Hand it out again: nothing was wrong with it."""
@@ -294,7 +327,7 @@ class _Conductor:
         if result.state in ("vanished", "interrupted") and job.job_id in self.waiting:
             again = "trying once more" if result.state == "vanished" else "submitted again"
             self.display.say(f"{label or job.job_id}: {result.reason}; {again}")
-        elif result.state in ("failed", "vanished", "store") and not self.stops:
+        elif result.state in ("failed", "vanished") and not self.stops:
             if self._queues:
                 self._said.add(result.reason)
             self.display.say(f"{label or job.job_id} failed: {result.reason}")
@@ -315,7 +348,7 @@ class _Conductor:
             in_work=in_work,
             jobs_left=len(jobs),
             elapsed=time.monotonic() - self.began,
-            remaining=self.estimate.remaining(left, spent, self.size),
+            remaining=self.estimate.remaining(left, spent, self.size) if in_work or not self._queues else None,
         )
 
     def _in_work(self, job: Job) -> StageInWork:
@@ -361,28 +394,3 @@ def _longest_first(plan: Plan) -> list[Job]:
         for other in job.after:
             behind[other] = max(behind[other], behind[job.job_id] + 1)
     return sorted(plan.jobs, key=lambda job: -behind[job.job_id])
-
-
-@contextmanager
-def _signals(conductor: _Conductor) -> Iterator[None]:
-    """Count Ctrl-C, TERM and HUP instead of dying of them; ignored ones stay ignored."""
-
-    def count(number: int, frame: FrameType | None) -> None:
-        conductor.stops += 1
-        if conductor.stops > 2:
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    wanted = [
-        number
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    ]
-    before = {number: signal.signal(number, count) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

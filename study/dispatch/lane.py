@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import resource
+import shutil
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,11 @@ class Lane:
     stop: Callable[[], bool]
     started: Callable[[Attempt], None] = lambda attempt: None
     own_process: bool = False
+
+    def prepare(self) -> None:
+        """Import what stages need before the first one is timed; what fails here fails there again, and is noted."""
+        with suppress(Exception, SystemExit):
+            _resolve(self.executor)
 
     def do(self, work: Work) -> JobResult:
         """Do a job's stages in order until one does not end well."""
@@ -100,10 +107,15 @@ class Lane:
             state, reason = self._work(stage, attempt, siblings, context)
             seconds = time.monotonic() - began
             if state == "done":
-                state = self.store.publish(stage, attempt, lease, seconds=seconds, peak_gb=_peak_gb())
+                try:
+                    state = self.store.publish(stage, attempt, lease, seconds=seconds, peak_gb=_peak_gb())
+                except StoreError as error:
+                    state, reason = "store", str(error)
+                    _make_room(attempt)
             elif lost.is_set():
                 state = "fenced"
-        attempt.close(Ending(state, reason, round(seconds, 3), None, _peak_gb(), socket.gethostname()))
+        first_line = reason.partition("\n")[0]
+        attempt.close(Ending(state, first_line, round(seconds, 3), None, _peak_gb(), socket.gethostname()))
         if state != "done" and self.store.has(stage.key):
             return "found", ""
         return state, reason
@@ -120,8 +132,13 @@ class Lane:
             except Stopped:
                 return "stopped", "stopped, goes on from its checkpoint"
             except (Exception, SystemExit) as error:
-                traceback.print_exc(file=sys.stderr)
-                return ("store" if is_disk_error(error) else "failed"), _one_line(error)
+                if not is_disk_error(error):
+                    traceback.print_exc(file=sys.stderr)
+                    return "failed", _one_line(error)
+                _make_room(attempt)
+                with suppress(OSError):
+                    traceback.print_exc(file=sys.stderr)
+                return "store", str(error) if isinstance(error, StoreError) else _one_line(error)
         return "done", ""
 
 
@@ -134,6 +151,12 @@ _JOB_STATES: dict[str, JobState] = {
     "fenced": "deferred",
     "lost_race": "deferred",
 }
+
+
+def _make_room(attempt: Attempt) -> None:
+    """On a full disk what is unfinished makes way for the log and the word of how it ended."""
+    shutil.rmtree(attempt.out, ignore_errors=True)
+    attempt.ballast.unlink(missing_ok=True)
 
 
 def _resolve(path: str) -> Callable[..., Any]:

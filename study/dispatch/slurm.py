@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
-from study.dispatch.place import JobResult, Work
+from study.dispatch.place import JobResult, JobState, Work
 from study.dispatch.sbatch import advice, check_programs, send
-from study.dispatch.squeue import Entry, SlurmError, call, longest_array, partitions_with_gpus, queue
+from study.dispatch.slurm_jobs import cancel_jobs
+from study.dispatch.squeue import Entry, SlurmError, call, longest_array, partitions_with_gpus, queue, scancel
 from study.dispatch.submissions import Signature, Submission, living
-from study.dispatch.task import last_words
-from study.errors import StudyError
+from study.dispatch.watched import Watched
+from study.errors import StoreError, StudyError
 from study.records import Requests, Resources
 from study.store import Store
-from study.store.files import read_json
 
 LOOK_S = 1.0
 POLL_S = (10.0, 60.0)
@@ -30,20 +31,9 @@ SETTLE_S = 30.0
 BACKOFF_S = (5.0, 15.0, 45.0, 120.0)
 FULL_S = 30.0
 RELEASE_S = 60.0
+"""A job that a broken node could not start is released after so long: the node may have been taken away by then."""
 MORE_MEMORY = 1.5
-_HELD = "launch failed requeued held"
-
-
-@dataclass
-class _Watched:
-    """A task that was submitted and has not ended."""
-
-    submission: Submission
-    number: int
-    slurm_id: str
-    work: Work
-    entry: Entry | None = None
-    gone_since: float | None = None
+_MISREAD = "%\\"
 
 
 @dataclass
@@ -68,7 +58,7 @@ class SlurmPlace:
 
     Raises:
         DependencyError: a command of SLURM is missing.
-        StudyError: SLURM does not answer.
+        StudyError: SLURM does not answer, or would misread the path of the store.
     """
 
     queues = True
@@ -85,16 +75,20 @@ class SlurmPlace:
         say: Callable[[str], None],
     ) -> None:
         check_programs()
+        if any(letter in str(store.root) for letter in _MISREAD):
+            raise StudyError(
+                f"cluster 'slurm': {store.root}: in paths of logs SLURM puts something else where it finds % or \\\n"
+                "choose another folder with --runs"
+            )
         self._store, self._study, self._requests, self._workers, self._say = store, study, requests, workers, say
         self._settings = {"store": str(store.root), "root": str(Path(root).absolute()), "executor": executor}
         self._waiting: dict[str, tuple[Work, tuple[str, ...]]] = {}
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, Watched] = {}
         self._results: list[JobResult] = []
         self._memory: dict[str, float] = {}
         self._not_before = self._looked = self._polled = float("-inf")
         self._failures = 0
         self._interval = POLL_S[0]
-        self._released: set[str] = set()
         self._said: set[str] = set()
         try:
             self._longest = min(longest_array(), requests.array_chunk)
@@ -131,7 +125,7 @@ class SlurmPlace:
             self._waiting[work.job_id] = (work, after)
             return
         submission, number, entry = found
-        self._watched[work.job_id] = _Watched(submission, number, entry.job, work, entry)
+        self._watched[work.job_id] = Watched(submission, number, entry.job, work, entry)
         self._say(f"{work.job_id}: goes on with what an earlier call submitted, {entry}")
 
     def collect(self) -> list[JobResult]:
@@ -154,7 +148,11 @@ class SlurmPlace:
         }
 
     def stop(self) -> None:
-        """The jobs go on: `study cancel` ends them."""
+        """End all jobs of the study, those that run with a checkpoint."""
+        try:
+            cancel_jobs(self._store, self._study)
+        except StudyError as error:
+            self._say(str(error))
 
     def close(self, grace_s: float) -> None:
         """The jobs go on."""
@@ -168,7 +166,12 @@ class SlurmPlace:
         for group in groups:
             while group.works and time.monotonic() >= self._not_before:
                 chunk = group.works[: self._longest]
-                if self._send(group, chunk, at_once):
+                try:
+                    sent = self._send(group, chunk, at_once)
+                except StoreError as error:
+                    self._settle(chunk, "store", str(error))
+                    return
+                if sent:
                     group.works = group.works[len(chunk) :]
 
     def _groups(self) -> list[_Group]:
@@ -209,7 +212,12 @@ class SlurmPlace:
                 return True
             submission.forget()
             return self._refused(group, chunk, error)
-        submission.submitted(slurm_id, len(chunk))
+        try:
+            submission.submitted(slurm_id, len(chunk))
+        except StoreError:
+            with suppress(SlurmError):
+                scancel([slurm_id])  # nobody would know it
+            raise
         self._watch(submission, chunk)
         return True
 
@@ -218,10 +226,12 @@ class SlurmPlace:
         self._polled = float("-inf")
         ids = submission.slurm_ids()
         for number, work in enumerate(chunk):
-            self._watched[work.job_id] = _Watched(submission, number, ids[number], work)
+            self._watched[work.job_id] = Watched(submission, number, ids[number], work)
             del self._waiting[work.job_id]
-        what = chunk[0].job_id if len(chunk) == 1 else f"{len(chunk)} jobs, {chunk[0].job_id} to {chunk[-1].job_id}"
+        first, last = _title(chunk[0]), _title(chunk[-1])
+        what = first if len(chunk) == 1 else f"{len(chunk)} jobs, {first} to {last},"
         self._say(f"submitted {what} as SLURM job {ids[0].partition('_')[0]}")
+        self._once("Ctrl-C leaves the jobs in the queue, where they go on; the same command watches them again")
 
     def _went_through(self, submission: Submission, chunk: Sequence[Work], error: SlurmError) -> bool:
         """Whether SLURM has the jobs although its answer was lost."""
@@ -256,10 +266,14 @@ class SlurmPlace:
                 f"SLURM refused {chunk[0].job_id} ({labels}): {error}\n"
                 f"{advice(group.asked, str(error))}\nnothing was submitted"
             )
+        self._settle(chunk, "failed", reason)
+        return True
+
+    def _settle(self, chunk: Sequence[Work], state: JobState, reason: str) -> None:
+        """These jobs will not be submitted."""
         for work in chunk:
             del self._waiting[work.job_id]
-            self._results.append(JobResult(work.job_id, "failed", work.stages[0].key, reason))
-        return True
+            self._results.append(JobResult(work.job_id, state, work.stages[0].key, reason))
 
     def _once(self, line: str) -> None:
         if line not in self._said:
@@ -281,7 +295,7 @@ class SlurmPlace:
                 if task.number in ended and (result := submission.result(task.number)) is not None:
                     self._take(task, result)
 
-    def _take(self, task: _Watched, result: JobResult) -> None:
+    def _take(self, task: Watched, result: JobResult) -> None:
         del self._watched[task.work.job_id]
         self._results.append(result)
         self._interval = POLL_S[0]
@@ -304,11 +318,13 @@ class SlurmPlace:
         same = before == {job_id: task.entry for job_id, task in self._watched.items()}
         self._interval = min(POLL_S[1], self._interval * 1.5) if same else POLL_S[0]
 
-    def _judge(self, task: _Watched, entry: Entry | None, now: float) -> None:
+    def _judge(self, task: Watched, entry: Entry | None, now: float) -> None:
+        """What a line of squeue, or its absence, means for a task."""
+        if entry is not None and entry.comment != task.submission.comment:
+            entry = None  # a scheduler that lost its memory has given the number to another job
         if entry is not None and entry.answer != "over":
             task.gone_since = None
-            if _HELD in entry.reason:
-                self._release(task, entry, now)
+            self._follow(task, entry, now)
         elif task.gone_since is None:
             task.gone_since = now
         task.entry = entry if entry is not None else task.entry
@@ -316,56 +332,60 @@ class SlurmPlace:
             return
         self._interval = min(self._interval, SETTLE_S)
         if now - task.gone_since >= SETTLE_S and task.number not in task.submission.ended():
-            result = self._verdict(task, entry)
-            task.submission.end(task.number, result)
-            self._take(task, result)
+            self._end(task, self._verdict(task, entry))
 
-    def _release(self, task: _Watched, entry: Entry, now: float) -> None:
-        """A job that a broken node could not start is held by SLURM until somebody lets it go."""
-        if task.slurm_id in self._released:
+    def _end(self, task: Watched, result: JobResult) -> None:
+        """Say in the task's place how it ended."""
+        try:
+            task.submission.end(task.number, result)
+        except StoreError as error:
+            result = replace(result, state="store", reason=str(error))
+        self._take(task, result)
+
+    def _follow(self, task: Watched, entry: Entry, now: float) -> None:
+        """Tell what the reader would wonder about, and let go what only a broken node holds back."""
+        if task.began and entry.answer == "waits":
+            self._say(f"{task.work.job_id}: back in the queue, to go on from its checkpoint: {entry}")
+        elif entry.is_stuck and entry != task.entry:
+            self._once(f"{task.work.job_id}: {entry}")
+        task.began = entry.answer == "works"
+        if not entry.could_not_start:
+            task.held_since = None
+        elif task.held_since is None:
+            task.held_since = now
+        elif now - task.held_since >= RELEASE_S:
+            self._release(task, entry)
+
+    def _release(self, task: Watched, entry: Entry) -> None:
+        """Once; a job that no node can start even then is given up."""
+        if task.released:
+            with suppress(SlurmError):
+                scancel([task.slurm_id])
+            reason = f"SLURM could not start job {task.slurm_id} twice ({entry.reason}); `sinfo -R` lists broken nodes"
+            self._end(task, task.ended("failed", reason, self._store))
             return
-        self._released.add(task.slurm_id)
+        task.released, task.held_since = True, None
         try:
             call("scontrol", "release", task.slurm_id)
-            self._say(f"{task.work.job_id}: released, {entry}")
+            self._say(f"{task.work.job_id}: a node could not start it, released to try another: {entry}")
         except SlurmError as error:
             self._say(f"{task.work.job_id}: {entry}; could not be released: {error}")
 
-    def _verdict(self, task: _Watched, entry: Entry | None) -> JobResult:
-        """How a task ended that did not say so itself."""
-        work, state = task.work, entry.state if entry else ""
-        stage = _unfinished(task, self._store)
-        words = last_words(task.submission, task.slurm_id)
-        shown = f"SLURM job {task.slurm_id}"
-        if state == "OUT_OF_MEMORY" or "exceeded memory limit" in words or "oom-kill" in words.lower():
-            asked = self._asked(work).memory_gb
-            self._memory[work.job_id] = self._memory.get(work.job_id, 1.0) * MORE_MEMORY
-            reason = f"{shown} needed more than {asked:g} GB of memory; raise dispatch.slurm.memory_gb"
-            return JobResult(work.job_id, "vanished", stage, reason)
-        if entry is not None and entry.goes_again:
-            return JobResult(work.job_id, "interrupted", stage, f"{shown} ended with {state}")
-        if state == "CANCELLED" or _was_terminated(task):
-            reason = f"{shown} was cancelled; `study run` goes on from the last checkpoint"
-            return JobResult(work.job_id, "failed", stage, reason)
-        said = f"ended with {state}" if state else "is gone"
-        return JobResult(work.job_id, "vanished", stage, f"{shown} {said} without a word: {words}")
+    def _verdict(self, task: Watched, entry: Entry | None) -> JobResult:
+        """How a task ended that did not say so itself; one that needed more memory gets more the next time."""
+        if not task.ran_out_of_memory(entry):
+            return task.verdict(entry, self._store)
+        job_id, asked = task.work.job_id, self._asked(task.work).memory_gb
+        self._memory[job_id] = self._memory.get(job_id, 1.0) * MORE_MEMORY
+        reason = f"{task.title} needed more than {asked:g} GB of memory; raise dispatch.slurm.memory_gb"
+        return task.ended("vanished", reason, self._store)
+
+
+def _title(work: Work) -> str:
+    """The stage that others wait for, or the run."""
+    return work.stages[0].label or work.job_id if work.shared else work.job_id.partition("-")[2] or work.job_id
 
 
 def _shared_name(work: Work) -> str:
     """Equal work of any study has the same name, and runs one at a time."""
     return f"only-{work.stages[-1].key[:12]}"
-
-
-def _was_terminated(task: _Watched) -> bool:
-    folders = task.submission.task_folders(task.number)
-    return bool(folders) and (folders[-1] / "terminated.json").exists()
-
-
-def _unfinished(task: _Watched, store: Store) -> str:
-    """Key of the stage that was worked on last, or of the first that is not there."""
-    keys = [stage.key for stage in task.work.stages]
-    for folder in reversed(task.submission.task_folders(task.number)):
-        attempt = Path(str((read_json(folder / "current.json") or {}).get("attempt", "none")))
-        if attempt.parent.parent.name in keys:
-            return attempt.parent.parent.name
-    return next((key for key in keys if not store.has(key)), keys[0])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
-from study.dispatch.squeue import SlurmError, queue, scancel
+from study.dispatch.squeue import Entry, SlurmError, queue, scancel
 from study.dispatch.submissions import living
-from study.errors import StudyError
+from study.errors import StoreError, StudyError
 from study.store import Store
 
 
@@ -37,7 +38,8 @@ def cancel_jobs(store: Store, study: str, *, limit_s: float = 60.0) -> Cancelled
     try:
         found = list(living(store, study, queue()))
         for submission in dict.fromkeys(submission for submission, _, _ in found):
-            submission.cancel()
+            with suppress(StoreError):  # on a full disk SLURM's word has to do
+                submission.cancel()
         scancel([entry.job for _, _, entry in found if entry.answer == "waits"])
         scancel([entry.job for _, _, entry in found if entry.answer != "waits"])
         until = time.monotonic() + limit_s
@@ -51,8 +53,8 @@ def cancel_jobs(store: Store, study: str, *, limit_s: float = 60.0) -> Cancelled
     return Cancelled(len(found), tuple(entry.job for entry in left))
 
 
-def queued(store: Store, study: str) -> dict[str, str]:
-    """Stage key -> `pending as SLURM job 12_3 (Resources)`, of every stage in a job that SLURM still has.
+def in_queue(store: Store, study: str) -> dict[str, Entry]:
+    """Stage key -> the job that the stage is in, of every stage in a job that SLURM still has.
 
     Empty where nothing was submitted, or SLURM does not answer.
     """
@@ -63,7 +65,12 @@ def queued(store: Store, study: str) -> dict[str, str]:
     except SlurmError:
         return {}
     tasks = ((submission.signatures()[number][1], entry) for submission, number, entry in found)
-    return {key: str(entry) for keys, entry in tasks for key in keys}
+    return {key: entry for keys, entry in tasks for key in keys}
+
+
+def queued(store: Store, study: str) -> dict[str, str]:
+    """Stage key -> `pending as SLURM job 12_3 (Resources)`; see `in_queue`."""
+    return {key: str(entry) for key, entry in in_queue(store, study).items()}
 
 
 def _has_any(store: Store, study: str) -> bool:

@@ -27,6 +27,22 @@ _WAITS = {"PENDING"}
 _WORKS = {"CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
 _LINGERS = {"REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "NODE_FAIL", "PREEMPTED"}
 _AGAIN = {"TIMEOUT", "DEADLINE", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REQUEUED", "REVOKED"}
+_LAUNCH_FAILED = "launch failed requeued held"
+_RELEASE = "`scontrol release {job}` lets it begin"
+_TOO_LONG = "asks for more time than there is; `study cancel`, lower dispatch.slurm.timeout_min, run again"
+_CLOSED = "its partition takes no jobs now, `sinfo -s` lists the others"
+_STUCK = {
+    "JobHeldUser": f"held by its user, {_RELEASE}",
+    "job requeued in held state": f"held, {_RELEASE}",
+    "JobHeldAdmin": "held by an administrator, who alone can release it",
+    "PartitionTimeLimit": _TOO_LONG,
+    "AssocMaxWallDurationPerJobLimit": _TOO_LONG,
+    "QOSMaxWallDurationPerJobLimit": _TOO_LONG,
+    "PartitionDown": _CLOSED,
+    "PartitionInactive": _CLOSED,
+    "BadConstraints": "no node has all that it asks for; `study cancel`, change dispatch.slurm, run again",
+}
+"""Reasons why a job waits that do not pass by themselves, and what helps."""
 
 
 class SlurmError(Exception):
@@ -75,9 +91,25 @@ class Entry:
         """Whether a job that ended in this state may be submitted again as if nothing had happened."""
         return self.state in _AGAIN
 
-    def __str__(self) -> str:
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it will not begin before somebody does something."""
+        return self.answer == "waits" and self.reason in _STUCK
+
+    @property
+    def could_not_start(self) -> bool:
+        """Whether a broken node could not start it, so that SLURM holds it until somebody releases it."""
+        return self.answer == "waits" and self.reason == _LAUNCH_FAILED
+
+    @property
+    def why(self) -> str:
+        """Where it runs, or why it does not and what helps; empty where SLURM does not say."""
         why = self.nodes if self.answer == "works" else "" if self.reason in ("", "None") else self.reason
-        return f"{self.state.lower().replace('_', ' ')} as SLURM job {self.job}" + (f" ({why})" if why else "")
+        return f"{why}: {_STUCK[self.reason].format(job=self.job)}" if self.is_stuck else why
+
+    def __str__(self) -> str:
+        words = f"{self.state.lower().replace('_', ' ')} as SLURM job {self.job}"
+        return f"{words} ({self.why})" if self.why else words
 
 
 def call(*command: str, limit_s: float = LIMIT_S) -> str:

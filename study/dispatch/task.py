@@ -5,7 +5,8 @@ puts the job back into the queue where SLURM does not do it, and says how the ta
 
     signal   sent at                              then
     USR2     time limit - signal_s; preemption    checkpoint, `scontrol requeue`
-    TERM     scancel; preemption; node down       checkpoint; SLURM starts the job again, or nobody does
+    TERM     preemption                           the same: a job that ends within its grace counts as completed
+    TERM     scancel; node down                   checkpoint; SLURM starts the job again, or nobody does
 
 A task that is started again has the same number and a higher restart count, so a new folder. A copy that runs on, on
 a node that SLURM has given up, sees the newer folder and keeps silent.
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +34,8 @@ from study.dispatch.submissions import Submission
 from study.dispatch.worker import reap, record_exit, spawn
 from study.errors import StoreError
 from study.store import Attempt, Ending, Lease, Store
-from study.store.files import read_json, write_atomic, write_json
+from study.store.attempts import BALLAST_BYTES
+from study.store.files import read_json, store_errors, write_atomic, write_json
 
 POLL_S = 0.1
 DEFER_WAIT_S = 120.0
@@ -42,6 +45,7 @@ MARGIN_S = 12.0
 EARLY_S = 60.0
 """SLURM may signal a time limit so much earlier than it was asked to."""
 DEAF_TO = (signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
+_BALLAST = ("ballast-1", "ballast-2")
 
 
 def signal_s(timeout_min: int) -> int:
@@ -96,11 +100,16 @@ class Task:
 def supervise(folder: str, number: int) -> None:
     """Do one task of a submission; this is what submitit calls in the job."""
     task = Task(Submission(Path(folder)), number, int(os.environ.get("SLURM_RESTART_COUNT", 0)))
-    result = _Supervisor(task).run()
+    try:
+        result = _Supervisor(task).run()
+    except StoreError as error:
+        result = JobResult(task.work.job_id, "store", task.work.stages[0].key, str(error))
     if result is not None:
-        task.submission.end(number, result)
-        if result.state in ("failed", "vanished", "store"):
-            sys.exit(1)  # so that SLURM's own tools show failures, and nothing else, in red
+        _write_last(task.folder, lambda: task.submission.end(number, result))
+    for name in _BALLAST:
+        (task.folder / name).unlink(missing_ok=True)
+    if result is not None and result.state in ("failed", "vanished", "store"):
+        sys.exit(1)  # so that SLURM's own tools show failures, and nothing else, in red
 
 
 class _Supervisor:
@@ -123,7 +132,10 @@ class _Supervisor:
         """How the task ended; None where it will be started again, or nobody knows."""
         if self.task.submission.is_cancelled():
             return JobResult(self.task.work.job_id, "stopped", reason="cancelled before it began")
-        self.task.folder.mkdir(parents=True, exist_ok=True)
+        with store_errors(self.task.folder):
+            self.task.folder.mkdir(parents=True, exist_ok=True)
+            for name in _BALLAST:
+                (self.task.folder / name).write_bytes(bytes(BALLAST_BYTES))
         process = spawn("study.dispatch.task", str(self.task.folder), self._environment(), deaf_to=DEAF_TO)
         self._wait(process)
         exit_code, peak_gb = reap(process)
@@ -175,7 +187,7 @@ class _Supervisor:
         """A checkpoint was kept: into the queue again, unless that is SLURM's business or would lead nowhere."""
         if self.task.submission.is_cancelled():
             return result
-        if signal.SIGTERM in self.signals and signal.SIGUSR2 not in self.signals:
+        if signal.SIGTERM in self.signals and signal.SIGUSR2 not in self.signals and _is_given_up():
             write_json(self.task.folder / "terminated.json", {"stage": result.stage})
             return None  # SLURM starts the job again; if not, it was cancelled
         at_limit = self._elapsed() > self.limit_s - self.before_s - EARLY_S
@@ -199,11 +211,33 @@ class _Supervisor:
         return now == before
 
 
+def _write_last(folder: Path, write: Callable[[], None]) -> None:
+    """Say how it ended, on a full disk in the room that was kept for that.
+
+    Raises:
+        StoreError: somebody else was faster in filling that room.
+    """
+    for name in _BALLAST:
+        try:
+            return write()
+        except StoreError:
+            (folder / name).unlink(missing_ok=True)
+    return write()
+
+
 def last_words(submission: Submission, slurm_id: str) -> str:
     """The end of what SLURM and Python wrote to a task's standard error, in one line."""
     paths = sorted((submission.folder / "submitit").glob(f"{slurm_id}_*_log.err"))
     text = " ".join(" ".join(tail(path, 8) for path in paths).split())
     return text[-300:] or "it left no message"
+
+
+def _is_given_up() -> bool:
+    """Whether SLURM has ended this job already, as when it is cancelled; one that makes way for another still runs."""
+    try:
+        return call("squeue", "-h", "-o", "%T", "-j", _own_id()).strip() != "RUNNING"
+    except SlurmError:
+        return False
 
 
 def _own_id() -> str:
@@ -238,4 +272,5 @@ def work(place: str) -> None:
             break
         time.sleep(DEFER_POLL_S)
     found = tuple(key for key in result.found if key not in made)
-    write_json(folder / "result.json", replace(result, made=tuple(made), found=found).as_json())
+    told = replace(result, made=tuple(made), found=found).as_json()
+    _write_last(folder, lambda: write_json(folder / "result.json", told))

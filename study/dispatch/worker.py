@@ -35,6 +35,8 @@ POLL_S = 0.02
 OWN_MODULES = "export PYTHONSAFEPATH=1"
 """For the shell that starts Python: a `copy.py` in the folder where `study run` was called is not the library's."""
 ORPHAN_S = 1.0
+_PROGRAM = "import os, sys; from {module} import work; work(sys.argv[1]); os._exit(0)"
+"""All that a worker leaves are files, closed by then; taking down a Python with torch in it would last seconds."""
 
 
 def supervise(folder: str) -> None:
@@ -59,7 +61,7 @@ def spawn(
         deaf_to: signals that the process and its children ignore; a scheduler sends them to all processes of a job.
     """
     return subprocess.Popen(
-        [sys.executable, "-u", "-c", f"import sys; from {module} import work; work(sys.argv[1])", folder],
+        [sys.executable, "-u", "-c", _PROGRAM.format(module=module), folder],
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
@@ -116,6 +118,7 @@ def work(place: str) -> None:
         own_process=True,
     )
     write_json(folder / "worker.json", Holder.here().as_json())
+    lane.prepare()
     number = 0
     while (job := _next(folder, number, session)) is not None:
         result = lane.do(Work.read(job))

@@ -18,6 +18,7 @@ from study.store.files import read_json, store_errors, sync_folder, write_atomic
 EndState = Literal["done", "failed", "killed", "vanished", "stopped", "fenced", "lost_race", "store"]
 KEPT_CHECKPOINTS = 2
 FORGIVEN = "forgiven.json"
+BALLAST_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -64,19 +65,26 @@ class Attempt:
         return self.path / "log.txt"
 
     @property
+    def ballast(self) -> Path:
+        """Room that is kept, so that even on a full disk it can be said how the attempt ended."""
+        return self.path / "ballast"
+
+    @property
     def number(self) -> int:
         """Generation, counted from 1."""
         return int(self.path.name[:4])
 
     def open(self) -> Attempt:
-        """Make the empty folders."""
+        """Make the empty folders, and the ballast."""
         with store_errors(self.path):
             self.out.mkdir(parents=True)
+            self.ballast.write_bytes(bytes(BALLAST_BYTES))
         return self
 
     def close(self, ending: Ending) -> None:
         """Write outcome.json unless the attempt is closed already."""
         path = self.path / "outcome.json"
+        self.ballast.unlink(missing_ok=True)
         if self.path.is_dir() and not path.exists():
             write_json(path, asdict(ending))
 

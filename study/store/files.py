@@ -15,6 +15,7 @@ from typing import Any
 from study.errors import StoreError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_WORDS = ("No space left on device", "Disk quota exceeded")
 REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -89,12 +90,17 @@ def store_errors(path: Path) -> Iterator[None]:
 def explain(error: OSError, path: Path) -> str:
     """What the disk said, how much room there is, and what to do."""
     said = os.strerror(error.errno) if error.errno else str(error)
-    text = f"{path}: cannot be written or read: {said}\n{room(path)}"
     if error.errno in FULL:
-        return f"{text}\nfree some space and run the same command again: finished stages are kept"
+        return f"{path}: cannot be written: {said}\n{full(path)}"
+    text = f"{path}: cannot be written or read: {said}\n{room(path)}"
     if error.errno in REFUSED:
         return f"{text}\nmake the folder writable for this user, or choose another one with --runs"
     return text
+
+
+def full(path: Path) -> str:
+    """How much room there is, and what to do where that is too little."""
+    return f"{room(path)}\nfree some space there and run the same command again: finished stages are kept"
 
 
 def room(path: Path) -> str:
@@ -114,7 +120,7 @@ def is_disk_error(error: BaseException) -> bool:
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in (*FULL, errno.EROFS):
             return True
-        if "No space left on device" in str(seen) or "Disk quota exceeded" in str(seen):
+        if any(words in str(seen) for words in FULL_WORDS):
             return True
         seen = seen.__cause__ or seen.__context__
     return False

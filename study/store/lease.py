@@ -19,6 +19,7 @@ from study.store.files import read_json, store_errors, write_json
 BEAT_S = 15.0
 TTL_S = 90.0
 """A holder on another machine counts as dead when its lease was not touched for this long."""
+LEASE = "lease.json"
 _CONTENDERS = 50
 
 
@@ -131,7 +132,7 @@ class Lease:
 
         The lease of a dead holder is moved aside to `lease.stale.<token>` first.
         """
-        path = workshop / "lease.json"
+        path = workshop / LEASE
         for _ in range(_CONTENDERS):
             token = secrets.token_hex(8)
             lease = cls(path, token, f"{_next_generation(workshop):04d}-{token[:6]}")
@@ -172,7 +173,7 @@ class Lease:
     @staticmethod
     def end(workshop: Path, attempt: str) -> None:
         """Give back the lease that goes with an attempt whose process is known to be dead."""
-        path = workshop / "lease.json"
+        path = workshop / LEASE
         if (read_json(path) or {}).get("attempt") == attempt:
             path.unlink(missing_ok=True)
 
@@ -200,7 +201,7 @@ class Lease:
 
 def current_holder(workshop: Path) -> Holder | None:
     """The living holder of a stage's lease, for people; None while nobody works on it."""
-    path = workshop / "lease.json"
+    path = workshop / LEASE
     holder = Holder.read(read_json(path))
     return holder if holder is not None and _in_use(path) else None
 
@@ -210,11 +211,11 @@ def _in_use(path: Path, contender: Holder | None = None) -> bool:
     if holder is not None and contender is not None and holder.superseded_by(contender):
         return False
     alive = holder.alive() if holder is not None else None
-    return _is_fresh(path) if alive is None else alive
+    return is_fresh(path) if alive is None else alive
 
 
-def _is_fresh(path: Path) -> bool:
-    """Whether the lease was touched lately."""
+def is_fresh(path: Path) -> bool:
+    """Whether a lease, or another file that its process keeps touching, was touched lately."""
     try:
         touched = path.stat().st_mtime
     except FileNotFoundError:

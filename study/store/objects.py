@@ -17,6 +17,7 @@ from study.records import Stage
 from study.store.attempts import (
     FORGIVEN,
     Attempt,
+    Ending,
     EndState,
     attempts,
     canonical,
@@ -27,7 +28,7 @@ from study.store.attempts import (
     newest_checkpoint,
 )
 from study.store.files import read_json, store_errors, sync_file, sync_folder, write_json
-from study.store.lease import Lease
+from study.store.lease import LEASE, Lease, current_holder
 from study.store.provenance import provenance
 
 SCHEMA = 1
@@ -237,6 +238,27 @@ class Store:
             os.rename(out, target)
         sync_folder(target.parent)
         return True
+
+    def tidy(self, key: str) -> None:
+        """Put away what a process left that died after publishing a stage and before giving its lease back.
+
+        Closes its attempts, removes checkpoints and the dead lease; does nothing where no lease is left.
+
+        Raises:
+            StoreError: the disk is full or refuses.
+        """
+        workshop = self.workshop(key)
+        if not (workshop / LEASE).exists() or current_holder(workshop) is not None:
+            return
+        manifest = self.intact(key)
+        if manifest is None:
+            return
+        publisher = Attempt(workshop / "attempts" / manifest["attempt"])
+        with store_errors(workshop):
+            publisher.close(Ending("done", "", manifest["seconds"], None, manifest.get("peak_gb"), manifest["host"]))
+            close_abandoned(workshop, keep=publisher.path.name)
+            discard_leftovers(workshop)
+            (workshop / LEASE).unlink(missing_ok=True)
 
     def forgive(self, key: str) -> int:
         """Let the tries at a stage so far no longer count as failures; how many there were that did."""

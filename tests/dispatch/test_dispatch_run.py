@@ -214,7 +214,7 @@ def test_status_shows_reasons_and_the_command_for_the_log(tmp_path: Path) -> Non
     lines = status(plan, store, Said("protocols/toy.yaml")).splitlines()
     assert lines[:7] == [
         "toy: 3 of 4 runs done, 1 failed",
-        "            seed 0  seed 1",
+        "            seed 0  1",
         "  baseline  ✓       ✓",
         "  mae       ✓       ✗",
         "  ✗ mae-vit-seed1: finetune mae-vit-seed1: ValueError: the loss is a teapot",

@@ -11,6 +11,7 @@ from study.dispatch import squeue
 from study.dispatch.lanes import fused
 from study.dispatch.place import JobResult, Work
 from study.dispatch.sbatch import advice, check_programs, parameters
+from study.dispatch.slurm import SlurmPlace
 from study.dispatch.squeue import Entry, SlurmError, call, parsed, refusal
 from study.dispatch.submissions import Submission, living, submissions
 from study.errors import DependencyError
@@ -273,3 +274,106 @@ def test_a_path_with_a_quote_reaches_the_job_as_it_is(tmp_path: Path, monkeypatc
         ["bash", "-c", script], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True
     )
     assert done.stdout == path
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("JobHeldUser", "JobHeldUser: held by its user, `scontrol release 12_3` lets it begin"),
+        ("JobHeldAdmin", "JobHeldAdmin: held by an administrator, who alone can release it"),
+        ("PartitionTimeLimit", "PartitionTimeLimit: asks for more time than there is; `study cancel`, lower "),
+        ("PartitionDown", "PartitionDown: its partition takes no jobs now, `sinfo -s` lists the others"),
+    ],
+)
+def test_what_does_not_pass_by_itself_says_what_helps(reason: str, words: str) -> None:
+    entry = Entry("12_3", "PENDING", reason)
+    assert entry.is_stuck
+    assert str(entry).startswith(f"pending as SLURM job 12_3 ({words}")
+    assert not Entry("12_3", "RUNNING", reason).is_stuck
+    assert not Entry("12_3", "PENDING", "Priority").is_stuck
+
+
+class Scheduler:
+    """A SLURM of one job, 7, whose entry the test writes."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.said: list[str] = []
+        self.commands: list[tuple[str, ...]] = []
+        self.comment = self.state = self.reason = ""
+
+        def send(made: Submission, *_: object, **__: object) -> str:
+            self.comment = made.comment
+            return "7"
+
+        def call(*command: str) -> str:
+            self.commands.append(command)
+            raise SlurmError("Access/permission denied")
+
+        replaced = {
+            "check_programs": lambda: None,
+            "longest_array": lambda: 1001,
+            "partitions_with_gpus": lambda: (),
+            "queue": lambda: {"7": Entry("7", self.state, self.reason, comment=self.comment)},
+            "send": send,
+            "call": call,
+            "scancel": lambda jobs: self.commands.append(("scancel", *jobs)),
+            "LOOK_S": 0.0,
+            "POLL_S": (0.0, 0.0),
+            "SETTLE_S": 0.0,
+            "RELEASE_S": 0.0,
+        }
+        for name, value in replaced.items():
+            monkeypatch.setattr(f"study.dispatch.slurm.{name}", value)
+        self.place = SlurmPlace(
+            Store(folder), "toy", root=folder, executor="", requests=Requests(), workers=None, say=self.said.append
+        )
+        plan = toy_plan(arms=("baseline",), seeds=(0,))
+        self.place.start(Work.of(plan, plan.jobs[0], Allowance()))
+
+    def collect(self, state: str, reason: str = "") -> list[JobResult]:
+        """What the place makes of the job's entry."""
+        self.state, self.reason = state, reason
+        return self.place.collect()
+
+
+def test_a_number_that_slurm_gave_to_another_job_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler = Scheduler(tmp_path, monkeypatch)
+    assert scheduler.collect("PENDING") == []
+    scheduler.comment = "study:other"
+    (result,) = scheduler.collect("RUNNING")
+    assert (result.state, result.reason) == (
+        "interrupted",
+        "SLURM job 7 is unknown to SLURM now, and had not begun",
+    )
+
+
+def test_a_job_that_no_node_can_start_and_nobody_may_release_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = Scheduler(tmp_path, monkeypatch)
+    held = "launch failed requeued held"
+    results = [scheduler.collect("PENDING", held) for _ in range(4)]
+    assert scheduler.commands == [("scontrol", "release", "7"), ("scancel", "7")]
+    assert (
+        scheduler.said[-1] == f"data: pending as SLURM job 7 ({held}); could not be released: Access/permission denied"
+    )
+    (result,) = (each for some in results for each in some)
+    assert (result.state, result.reason) == (
+        "failed",
+        f"SLURM could not start job 7 twice ({held}); `sinfo -R` lists broken nodes",
+    )
+
+
+def test_who_holds_a_job_is_told_once_and_a_job_that_goes_back_to_the_queue_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = Scheduler(tmp_path, monkeypatch)
+    for _ in range(3):
+        assert scheduler.collect("PENDING", "JobHeldAdmin") == []
+    scheduler.collect("RUNNING")
+    scheduler.collect("PENDING", "BeginTime")
+    assert scheduler.commands == []
+    assert scheduler.said[2:] == [
+        "data: pending as SLURM job 7 (JobHeldAdmin: held by an administrator, who alone can release it)",
+        "data: back in the queue, to go on from its checkpoint: pending as SLURM job 7 (BeginTime)",
+    ]

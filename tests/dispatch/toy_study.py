@@ -22,7 +22,7 @@ from study import dispatch
 from study.dispatch import slurm
 from study.errors import Stopped
 from study.records import Job, Plan, Requests, Resources, Run, Stage
-from study.store import Store
+from study.store import Store, objects
 
 EXECUTOR = "toy_study:execute"
 SMALL = Requests(Resources(gpus=0, cpus=1, memory_gb=0.5, timeout_min=10))
@@ -44,7 +44,7 @@ def execute(
     parents = "".join((folder / "result.txt").read_text() for _, folder in sorted(inputs.items()))
     while step < settings["steps"]:
         digest = hashlib.sha256(f"{digest}{parents}{step}".encode()).hexdigest()
-        time.sleep(settings["sleep"])
+        time.sleep(0.0 if "TOY_FAST" in os.environ else settings["sleep"])
         step += 1
         context.progress(step, settings["steps"], images_per_s=100.0)
         if settings.get("checkpoints", True):
@@ -56,10 +56,11 @@ def execute(
 
 
 def _misbehave(settings: Mapping[str, Any], mark: Path) -> None:
-    do = settings["do"]
-    if settings.get("once") and mark.exists():
+    do, times = settings["do"], settings.get("times", 1 if settings.get("once") else sys.maxsize)
+    if mark.exists() and mark.stat().st_size >= times:
         return
-    mark.touch()
+    with mark.open("a") as file:
+        file.write("x")
     if do == "raise":
         raise ValueError("the loss is a teapot")
     if do == "exit":
@@ -70,6 +71,8 @@ def _misbehave(settings: Mapping[str, Any], mark: Path) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
     if do == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if do == "kill later":  # once the object is there
+        objects.discard_leftovers = lambda workshop: os.kill(os.getpid(), signal.SIGKILL)
     if do == "interrupt":
         os.kill(os.getpid(), signal.SIGINT)
     if do == "eat":
@@ -191,7 +194,7 @@ def main() -> int:
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--cluster", default="local")
     given = parser.parse_args()
-    slurm.POLL_S, slurm.SETTLE_S = (1.0, 1.0), 3.0
+    slurm.POLL_S, slurm.SETTLE_S, slurm.RELEASE_S = (1.0, 1.0), 3.0, 2.0
     wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in given.plan.items()}
     outcome = do(
         toy_plan(**wanted),
@@ -202,6 +205,8 @@ def main() -> int:
         stop_grace_s=given.grace,
         display=dispatch.open_display(),
     )
+    if outcome.problem:
+        print(outcome.problem)
     print(json.dumps({"done": outcome.done, "reused": outcome.reused, "failed": outcome.failed}))
     return outcome.exit_code
 

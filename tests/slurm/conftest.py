@@ -4,12 +4,14 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cluster import PACKAGES, Cluster
 from settings import Settings, missing_programs
 
 sys.path.append(str(Path(__file__).parents[1] / "dispatch"))  # toy_study
+from studies import TOYS, Conduct, Conductor, conduct
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,31 @@ def slurm(shared_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SLURM_CONF", str(shared_cluster.conf))
     return shared_cluster
+
+
+@pytest.fixture
+def quick(slurm: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SLURM is asked every second, and jobs find the toy stages."""
+    monkeypatch.setattr("study.dispatch.slurm.POLL_S", (1.0, 1.0))
+    monkeypatch.setattr("study.dispatch.slurm.SETTLE_S", 3.0)
+    monkeypatch.setattr("study.dispatch.slurm.RELEASE_S", 2.0)
+    monkeypatch.setenv("PYTHONPATH", str(TOYS))
+
+
+@pytest.fixture
+def conductor() -> Iterator[Conduct]:
+    """Starts a `study run` of toy stages in a process of its own, which ends with the test."""
+    started: list[Conductor] = []
+
+    def start(folder: Path, **wanted: Any) -> Conductor:
+        started.append(conduct(folder, **wanted))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture

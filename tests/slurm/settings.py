@@ -40,7 +40,6 @@ SelectTypeParameters=CR_Core_Memory
 DefMemPerNode={default_memory_mb}
 MaxArraySize={max_array}
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
-SlurmctldParameters=preempt_send_user_signal
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 KillWait=3
@@ -53,6 +52,10 @@ PARTITIONS = """\
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime={grace_s}
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 PartitionName=short Nodes=ALL MaxTime=1 MaxNodes=1 MaxMemPerNode={default_memory_mb} State=UP
+"""
+PROLOG = """\
+#!/bin/sh
+[ ! -e "{folder}/broken-$SLURMD_NODENAME" ]
 """
 LIMIT = """\
 local function elements(array)
@@ -111,6 +114,8 @@ class Settings:
             refused may count for some seconds more.
         requeue_s: how long a requeued job waits (cred_expire); SLURM takes less than 5 for 120.
         grace_s: what a preempted job of `main` has left after its signal.
+        user_signal: 1 where a preempted job is sent the signal that it asked for, 0 where it is sent TERM.
+        breakable: 1 where a node starts no job while there is a file `broken-NODE` in the cluster's folder.
     """
 
     nodes: int = 3
@@ -122,9 +127,12 @@ class Settings:
     max_submit: int = 0
     requeue_s: int = 5
     grace_s: int = 10
+    user_signal: int = 1
+    breakable: int = 0
 
     def __post_init__(self) -> None:
-        lowest = {"gpus": 0, "grace_s": 0, "max_submit": 0, "requeue_s": 5, "max_array": 2}
+        lowest = {"requeue_s": 5, "max_array": 2}
+        lowest |= dict.fromkeys(("gpus", "grace_s", "max_submit", "user_signal", "breakable"), 0)
         for field in fields(self):
             found, least = getattr(self, field.name), lowest.get(field.name, 1)
             if found < least:
@@ -145,6 +153,12 @@ def write(folder: Path, settings: Settings) -> None:
     text = CONF.format(folder=folder, user=os.getuid(), ports=ports, controller=CONTROLLER, **numbers)
     for name, port in zip(settings.names, ports[1:], strict=True):
         text += NODE.format(name=name, port=port, size=size)
+    if settings.user_signal:
+        text += "SlurmctldParameters=preempt_send_user_signal\n"
+    if settings.breakable:
+        (folder / "prolog").write_text(PROLOG.format(folder=folder))
+        (folder / "prolog").chmod(0o755)
+        text += f"Prolog={folder}/prolog\n"
     if settings.max_submit:
         (folder / "job_submit.lua").write_text(LIMIT.replace("LIMIT", str(settings.max_submit)))
         text += "JobSubmitPlugins=lua\n"

@@ -1,7 +1,7 @@
 # `make study PROTOCOL=mae_effect` does everything; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup dev study plan status report list test check format bench slurm slurm-stop clean
+.PHONY: help setup dev study plan status report list test check pictures format bench storm slurm slurm-stop clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -59,7 +59,10 @@ test: $(VENV)/ready-dev  ## everything: check and the slow tests (under 25 minut
 	@$(VENV)/bin/ruff format --check study tests
 	@$(VENV)/bin/ruff check study tests
 	@$(VENV)/bin/mypy
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations=15
+
+pictures: $(VENV)/ready-dev  ## the README's pictures, from the report of PROTOCOL
+	@$(VENV)/bin/python .ci/pictures "$(or $(REPORTS),reports)/$(PROTOCOL)/report.pdf"
 
 format: $(VENV)/ready-dev  ## format the code
 	@$(VENV)/bin/ruff format study tests
@@ -73,6 +76,9 @@ bench: $(VENV)/ready-bench  ## our metrics, methods and statistics beside those 
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/score_tables.py
 	@$(VENV)/bin/python tests/benchmarks/mae_step.py
 	@$(VENV)/bin/python tests/benchmarks/dispatch_overhead.py
+
+storm: $(VENV)/ready-dev  ## kill processes of smoke studies at random, 100 times: the findings stay the same (KILLS=100 SEED=0)
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python tests/faults/storm.py --kills "$(or $(KILLS),100)" --seed "$(or $(SEED),0)"
 
 slurm: $(VENV)/ready  ## start a private SLURM cluster here, with fake GPUs, to try CLUSTER=slurm on (NODES=3)
 	@$(VENV)/bin/python tests/slurm/cluster.py start build/slurm $(if $(NODES),--nodes "$(NODES)")

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from study.conclude.asked import key_of
-from study.conclude.numbered import Conclusion, present
+from study.conclude.numbered import Conclusion, once
 from study.errors import StudyError
 from study.protocol import Lock, Protocol
 from study.records import Plan, RunStatus
@@ -34,14 +34,16 @@ def conclude(
         reports: folder of all reports; this study's are in a folder of its name.
 
     Raises:
-        StudyError: when no run is finished.
+        StudyError: when no run is finished, or the report's folder cannot be written.
     """
     if not any(status.state == "done" for status in statuses):
         raise StudyError(f"{plan.study}: no run is finished, so there is nothing to report; see `study status`.")
     folder = reports / plan.study
     key = key_of(protocol, plan, store, lock, statuses)
-    if there := present(folder, key):
-        return there
-    from study.conclude import conclusion  # the libraries of the statistics take seconds to import
 
-    return conclusion.conclude(protocol, plan, store, lock=lock, statuses=statuses, folder=folder, key=key)
+    def make() -> Conclusion:
+        from study.conclude import conclusion  # the libraries of the statistics take seconds to import
+
+        return conclusion.conclude(protocol, plan, store, lock=lock, statuses=statuses, folder=folder, key=key)
+
+    return once(folder, key, make)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.errors import DependencyError
+from study.errors import DependencyError, StudyError
 from study.records import ReportInput
+from study.store import Lease
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LOCK = "lock"
 """Folder of the lock of an analysis file, which has no folder among the runs."""
+KEPT = {".new", "earlier", "notes.yaml", LOCK}
+LEASES = ("lease.", ".lease.", ".clock.")
+WAIT_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,47 @@ class Conclusion:
     results: Mapping[str, Any]
     reused: bool
     pdf_problem: str | None = None
+
+
+def once(folder: Path, key: str, make: Callable[[], Conclusion]) -> Conclusion:
+    """The report in the folder if it has this very key, else what `make` writes there.
+
+    Several processes may call it at the same time: one writes, the others wait and find what it has written.
+
+    Raises:
+        StudyError: the folder cannot be written.
+    """
+    if there := present(folder, key):
+        return there
+    with _alone(folder):
+        return present(folder, key) or make()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """With the folder's lease, as soon as no living process has it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error.strerror) from error
+    if not os.access(folder, os.W_OK):
+        raise _unwritable(folder, "it is read-only")
+    while (lease := Lease.take(folder, study=folder.name)) is None:
+        time.sleep(WAIT_S)
+    try:
+        with lease.beating():
+            yield
+    finally:
+        lease.release()
+        for stale in folder.glob("lease.stale.*"):
+            stale.unlink(missing_ok=True)
+
+
+def _unwritable(folder: Path, why: str | None) -> StudyError:
+    return StudyError(
+        f"{folder}: no report can be written there: {why}\n"
+        "make the folder writable for this user, or choose another one with --reports"
+    )
 
 
 def present(folder: Path, key: str) -> Conclusion | None:
@@ -83,7 +131,7 @@ def _archive(folder: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
     for path in sorted(folder.iterdir()):
-        if path.name in {".new", "earlier", "notes.yaml", LOCK}:
+        if path.name in KEPT or path.name.startswith(LEASES):
             continue
         if place:
             path.rename(place / path.name)

@@ -1,12 +1,14 @@
 """Processes killed at any instant, Ctrl-C, and two conductors: the same objects, each made once."""
 
 import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,16 +18,40 @@ import pytest
 from toy_study import calls, do, living, sums, toy_plan
 
 from study.dispatch import cancel, status
-from study.store import Store
+from study.store import Attempt, Lease, Store, attempts
 
 WANTED: dict[str, Any] = {"steps": 4, "sleep": 0.03}
 MOMENTS = range(5)
+
+
+POINTS: dict[str, tuple[Any, str, str]] = {
+    "lease taken": (Store, "attempt", "before"),
+    "attempt opened": (Attempt, "open", "after"),
+    "checkpoint half written": (attempts, "write_json", "before"),
+    "checkpoint written": (attempts, "sync_folder", "before"),
+    "outputs written": (Store, "publish", "before"),
+    "manifest written": (Store, "_rename", "before"),
+    "object published": (Store, "_rename", "after"),
+    "leftovers removed": (Attempt, "close", "before"),
+    "outcome written": (Attempt, "close", "after"),
+    "lease given back": (Lease, "release", "after"),
+}
+"""Moments in the life of a stage, and which function's first call they lie before or after."""
+PUBLISHED = list(POINTS)[6:]
+SHORT = toy_plan(arms=("baseline",), seeds=(0,))
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     folder = tmp_path_factory.mktemp("undisturbed")
     assert do(toy_plan(**WANTED), folder).exit_code == 0
+    return sums(folder)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_short(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    folder = tmp_path_factory.mktemp("undisturbed-short")
+    do(SHORT, folder)
     return sums(folder)
 
 
@@ -102,6 +128,53 @@ def test_killed_at_any_moment_the_same_command_ends_in_the_same_objects(
     assert code == 0, text
     assert sums(folder) == undisturbed
     assert reached(lambda: not living(folder))
+
+
+def die_at(point: str, folder: Path) -> None:
+    """A study in this process, which is killed at a moment of its first stage."""
+    owner, name, when = POINTS[point]
+    original = getattr(owner, name)
+
+    def deadly(*arguments: Any, **keywords: Any) -> None:
+        if when == "after":
+            original(*arguments, **keywords)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, name, deadly)
+    do(SHORT, folder)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_this_point_of_a_stage_the_next_call_leaves_nothing_of_it(
+    folder: Path, undisturbed_short: dict[str, dict[str, str]], point: str
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # to fork beside a thread, which the child never looks at
+        process = multiprocessing.get_context("fork").Process(target=die_at, args=(point, folder))
+        process.start()
+    process.join(timeout=60)
+    assert process.exitcode == -signal.SIGKILL
+    assert do(SHORT, folder).exit_code == 0
+    store, first = Store(folder / "runs"), next(iter(SHORT.stages))
+    endings = [ending.state for attempt in store.attempts(first) if (ending := attempt.ending())]
+    is_again = point not in PUBLISHED and point != "lease taken"
+    assert endings == (["vanished", "done"] if is_again else ["done"])
+    assert store.manifest(first)["attempt"] == store.attempts(first)[-1].path.name
+    assert calls(folder).count("data") == (1 if point in (*PUBLISHED, "lease taken", "attempt opened") else 2)
+    for name in ("lease*", "out", "ckpt"):
+        assert list(store.workshop(first).rglob(name)) == []
+    assert sums(folder) == undisturbed_short
+
+
+@pytest.mark.slow
+def test_a_worker_killed_after_publishing_leaves_no_lease_and_its_stage_is_not_done_again(folder: Path) -> None:
+    plan = toy_plan(arms=("baseline",), seeds=(0,), trouble={"measure ehr baseline-vit-seed0": {"do": "kill later"}})
+    outcome = do(plan, folder, "local", workers=1)
+    assert (outcome.done, outcome.failed, outcome.exit_code) == (5, 0, 0)
+    assert calls(folder) == ["data", "finetune", "predict", "explain", "measure"]
+    store, last = Store(folder / "runs"), list(plan.stages)[-1]
+    assert [ending.state for attempt in store.attempts(last) if (ending := attempt.ending())] == ["killed"]
+    assert list(store.root.rglob("lease*")) == []
 
 
 def test_workers_of_a_killed_conductor_stop_by_themselves_and_keep_a_checkpoint(folder: Path) -> None:

@@ -1,110 +1,63 @@
-"""The real program, a process of it or all of them killed at any moment: the same findings, bit for bit."""
+"""The real program, killed again and again at random moments, or stopped: the same findings, and nothing left."""
 
-import os
-import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from aftermath import PROTOCOL, Calm, findings, problems
+from kills import kill_all, living, marked
+from storm import command, storm, undisturbed
 
-PROTOCOL = Path(__file__).resolve().parents[2] / "protocols" / "smoke.yaml"
-MOMENTS = range(10)
 LIMIT_S = 900.0
+KILLS, SEED = 12, 0
 STAGES_BEFORE_CTRL_C = 8
 """Stages finished when Ctrl-C comes: in the middle of the work, however busy the machine is."""
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PROTOCOL.is_file(), reason="protocols/smoke.yaml is not there"),
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are found in /proc"),
 ]
 
 
-def study(folder: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "study", "run", str(PROTOCOL), "--runs", str(folder / "runs")]
-    command += ["--reports", str(folder / "reports")]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def findings(folder: Path) -> bytes:
-    found = sorted((folder / "reports").rglob("findings.json")) or sorted((folder / "runs").rglob("findings.json"))
-    assert found, f"no findings.json below {folder}"
-    return found[0].read_bytes()
-
-
-def living(folder: Path) -> list[int]:
-    """Ids of processes that have `folder` in their command line."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if str(folder).encode() in path.read_bytes() and int(path.parent.name) != os.getpid():
-                found.append(int(path.parent.name))
-    return found
-
-
-def kill(folder: Path) -> None:
-    for pid in living(folder):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    """What a study ends as that was left alone."""
+    return undisturbed(tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
-    kill(tmp_path)
+    kill_all(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, float]:
-    """Findings of a study that was left alone, and how many seconds it took."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    began = time.monotonic()
-    process = study(folder)
-    text, _ = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 0, text
-    return findings(folder), time.monotonic() - began
-
-
-@pytest.mark.parametrize("seed", MOMENTS)
-def test_killed_at_any_moment_the_same_command_gives_the_same_findings(
-    folder: Path, undisturbed: tuple[bytes, float], seed: int
+def test_a_storm_of_kills_leaves_the_same_findings_and_nothing_else(
+    tmp_path: Path, calm: Calm, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    expected, seconds = undisturbed
-    chance = random.Random(seed)
-    moment = chance.uniform(0.05, 0.95) * seconds
-    one_only = seed % 2 == 1
-    print(f"seed {seed}, {'one process' if one_only else 'all'} killed after {moment:.3f} s of {seconds:.1f} s")
-    process = study(folder)
-    with suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=moment)
-    if one_only:
-        with suppress(ProcessLookupError, IndexError):
-            os.kill(chance.choice(sorted(living(folder))), signal.SIGKILL)
-    else:
-        kill(folder)
-    process.communicate(timeout=LIMIT_S)
-    again = study(folder)
-    text, _ = again.communicate(timeout=LIMIT_S)
-    assert again.returncode == 0, text
-    assert findings(folder) == expected
+    with capsys.disabled():  # the seed and the kills are to be seen of a test that passes, too
+        print(f"\nseed {SEED}, {KILLS} kills")
+        assert len(storm(tmp_path, kills=KILLS, seed=SEED, calm=calm)) == KILLS
 
 
-def test_ctrl_c_in_the_middle_and_the_same_command_gives_the_same_findings(
-    folder: Path, undisturbed: tuple[bytes, float]
-) -> None:
-    expected, _ = undisturbed
-    process = study(folder)
+def test_two_conductors_that_finish_together_make_everything_once(folder: Path, calm: Calm) -> None:
+    both = [subprocess.Popen(command(folder), env=marked(folder)) for _ in range(2)]
+    assert [process.wait(timeout=LIMIT_S) for process in both] == [0, 0]
+    assert living(folder) == {}
+    assert problems(folder, calm, {}) == []
+
+
+def test_ctrl_c_in_the_middle_and_the_same_command_gives_the_same_findings(folder: Path, calm: Calm) -> None:
+    process = subprocess.Popen(command(folder), env=marked(folder))
     while process.poll() is None and len(list((folder / "runs").rglob("manifest.json"))) < STAGES_BEFORE_CTRL_C:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert living(folder) == []
-    again = study(folder)
-    text, _ = again.communicate(timeout=LIMIT_S)
-    assert again.returncode == 0, text
-    assert findings(folder) == expected
+    assert process.wait(timeout=120) == 130
+    assert living(folder) == {}
+    again = subprocess.run(command(folder), env=marked(folder), timeout=LIMIT_S)
+    assert again.returncode == 0
+    assert findings(folder) == calm.findings

@@ -10,7 +10,7 @@ import pytest
 
 from study.errors import StoreError
 from study.records import Stage
-from study.store import Attempt, Lease, Store
+from study.store import Attempt, Ending, Lease, Store
 from study.store.files import explain, is_disk_error, read_json, write_atomic, write_json
 
 STAGE = Stage("ab" + "0" * 22, "mae", {"schema": 1, "kind": "mae", "settings": {"epochs": 2}}, {}, "mae seed0")
@@ -56,6 +56,33 @@ def test_a_folder_without_a_manifest_is_not_done(tmp_path: Path) -> None:
     store.object_folder(STAGE.key).mkdir(parents=True)
     (store.object_folder(STAGE.key) / "weights.bin").write_text("half")
     assert not store.has(STAGE.key)
+
+
+def test_what_a_dead_publisher_left_is_put_away_and_a_living_one_is_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    attempt, lease = opened(store)
+    (attempt.out / "weights.bin").write_text("weights")
+    store.publish(STAGE, attempt, lease, seconds=1.5, peak_gb=0.25)
+    store.tidy(STAGE.key)
+    assert lease.mine()
+    assert attempt.ending() is None
+    write_json(lease.path, {**json.loads(lease.path.read_text()), "start": 1})  # another process had our id
+    attempt.save_checkpoint(7, b"late")
+    store.tidy(STAGE.key)
+    assert attempt.ending() == Ending("done", "", 1.5, None, 0.25, store.manifest(STAGE.key)["host"])
+    assert sorted(path.name for path in store.workshop(STAGE.key).rglob("*") if path.is_file()) == [
+        "outcome.json",
+        "recipe.json",
+    ]
+
+
+def test_a_dead_lease_of_a_stage_that_is_not_published_is_for_the_next_attempt(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    attempt, lease = opened(store)
+    write_json(lease.path, {**json.loads(lease.path.read_text()), "start": 1})
+    store.tidy(STAGE.key)
+    assert lease.mine()
+    assert attempt.ending() is None
 
 
 @pytest.mark.parametrize("damage", ["truncated manifest", "empty manifest", "missing file", "short file", "no object"])

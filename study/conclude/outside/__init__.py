@@ -22,7 +22,7 @@ from study import __version__, statistics
 from study.conclude.asked import VERSION
 from study.conclude.conclusion import design
 from study.conclude.facts import software
-from study.conclude.numbered import LOCK, Conclusion, manifest_of, next_number, present, results_of, write
+from study.conclude.numbered import LOCK, Conclusion, manifest_of, next_number, once, results_of, write
 from study.conclude.outside.checking import SCORES, check_table, undefined_by_reason
 from study.conclude.outside.frames import (
     check_clusters,
@@ -94,10 +94,12 @@ def conclude_scores(
         now=moment,
     )
     key = _key(found, lock)
-    if there := present(folder, key):
-        return there
-    analysis = analyse(found, lock)
-    return write(_contents(found, lock, analysis, folder=folder, today=moment), folder, key)
+
+    def make() -> Conclusion:
+        analysis = analyse(found, lock)
+        return write(_contents(found, lock, analysis, folder=folder, today=moment), folder, key)
+
+    return once(folder, key, make)
 
 
 def read_outside(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
 from study.cli.app import app
-from study.cli.look import Of, RunName, said
-from study.cli.options import RUNS, Data, Models, Name, Opened, Runs, Seeds, Size, open_protocol
+from study.cli.look import Of, RunName, elsewhere, said
+from study.cli.options import DIGESTS, RUNS, Data, Models, Name, Opened, Runs, Seeds, Size, open_protocol
 from study.errors import StudyError
 
 BROKEN = 4
@@ -96,7 +97,10 @@ def verify(
             print(f"    moved to {store.set_aside(store.object_folder(each.key))}")
     print(f"{found.objects} objects, {spoken_size(found.size)} read: {len(found.broken) or 'none'} broken")
     if found.broken and not mend:
-        print("`study verify --mend` moves them to quarantine/, the next `study run` makes them again")
+        words = [*([name] if name else []), "--mend", *elsewhere(runs)]
+        print(
+            f"`{shlex.join(('study', 'verify', *words))}` moves them to quarantine/, the next `study run` makes them again"
+        )
         raise typer.Exit(BROKEN)
 
 
@@ -110,26 +114,35 @@ def gc(
     ] = False,
 ) -> None:
     """Show what no study uses any more, and delete it when told to."""
+    from study import data, dispatch
     from study.store import Store, delete, sweep
 
     store = Store(runs)
-    found = sweep(store, latest=latest)
+    found = sweep(store, latest=latest, ended=dispatch.ended_folders(store))
+    absent = data.of_absent_files(store.root / DIGESTS)
     number, size = found.objects
     print(f"{store.root}: {number} objects, {spoken_size(size)}; {found.used} of them used by a study")
     for heap in found.heaps:
-        print(f"  {len(heap.paths):>6}  {heap.title:<55}  {spoken_size(heap.size):>9}")
-    print(f"  quarantine/ holds {spoken_size(found.quarantined)}; it is never emptied by us")
+        print(f"  {len(heap.paths):>6}  {heap.title:<56}  {spoken_size(heap.size):>9}")
+    print(f"  {len(absent):>6}  remembered hashes of films that are gone")
+    if found.quarantined:
+        print(
+            f"  quarantine/ holds {spoken_size(found.quarantined)}; we never empty it: look, and remove what is in it"
+        )
     for study in found.unplanned:
         print(
             f"  '{study}' was never run by this version, so what it uses is not known and all objects stay; "
             f"run it once more, or move {store.study_folder(study)} away"
         )
-    if not any(heap.paths for heap in found.heaps):
+    if not absent and not any(heap.paths for heap in found.heaps):
         print("nothing to delete")
     elif really:
-        print(f"deleted {delete(store, found)} files and folders, {spoken_size(found.size)}")
+        deleted = delete(store, found)
+        if absent:
+            data.forget(store.root / DIGESTS, set(absent))
+        print(f"deleted {deleted} files and folders, {spoken_size(found.size)}")
     else:
-        again = f"study gc {'--latest ' if latest else ''}--delete"
+        again = shlex.join(("study", "gc", *(["--latest"] if latest else []), *elsewhere(runs), "--delete"))
         print(f"`{again}` would free {spoken_size(found.size)}; nothing was deleted")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from study.cli.app import app
 from study.cli.options import RUNS, Data, Models, Name, Opened, Runs, Seeds, Size, open_protocol, read_protocol
@@ -16,6 +17,7 @@ from study.errors import StudyError
 
 if TYPE_CHECKING:
     from study.dispatch import About, Said, Survey
+    from study.protocol.schema import DispatchSettings
 
 Of = Annotated[str, typer.Option("--protocol", help="a YAML file, or the name of one in protocols/")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="arm/seed, arm/model/seed or a run id")]
@@ -54,7 +56,8 @@ def status(
     if as_json:
         print(json.dumps(dispatch.as_data(look(), words), ensure_ascii=False, indent=1))
     else:
-        print(dispatch.as_text(look(), words), end="")
+        console = Console()
+        print(dispatch.as_text(look(), words, width=console.width if console.is_terminal else None), end="")
 
 
 @app.command()
@@ -107,14 +110,18 @@ def said(name: str, runs: Path, **wishes: Any) -> Said:
         value = wishes.get(option)
         for word in value if isinstance(value, list) else [value] if value is not None else []:
             options += [f"--{option.replace('_', '-')}", str(word)]
-    return Said(name, (*options, *(("--runs", str(runs)) if runs != RUNS else ())))
+    return Said(name, (*options, *elsewhere(runs)))
+
+
+def elsewhere(runs: Path) -> tuple[str, ...]:
+    """The option that says where the store is, where it is not in its usual place."""
+    return ("--runs", str(runs)) if runs != RUNS else ()
 
 
 def about_of(opened: Opened) -> About:
     """What a survey of the study must know besides its plan."""
     from study.dispatch import About
-    from study.dispatch.slots import slots
-    from study.plan.cost import remaining_s
+    from study.plan.cost import expected
 
     protocol, plan, store = opened.protocol, opened.plan, opened.store
 
@@ -123,16 +130,28 @@ def about_of(opened: Opened) -> About:
         return float(manifest["seconds"]) if manifest is not None else None
 
     def guess(keys: Collection[str]) -> float:
-        return remaining_s(plan, keys, lambda stage: seconds(stage.key))[0]
+        return expected(plan, keys, lambda stage: seconds(stage.key)).work
 
-    inline = protocol.dispatch.cluster == "inline"
     return About(
         contrasts=protocol.contrasts(),
         paired=protocol.seeding == "paired",
         locked_at=_locked_at(opened),
-        workers=1 if inline else len(slots(protocol.dispatch.workers)),
+        workers=workers_of(protocol.dispatch),
         guess=guess,
+        queues=protocol.dispatch.cluster == "slurm",
     )
+
+
+def workers_of(settings: DispatchSettings) -> int | None:
+    """How many stages can be in work at once; None where SLURM decides."""
+    from study.dispatch.slots import slots
+
+    if settings.cluster != "local":
+        return 1 if settings.cluster == "inline" else settings.workers
+    try:
+        return len(slots(settings.workers, settings.allowance))
+    except StudyError:  # too few GPUs here: `study run` refuses, who only looks need not care
+        return settings.workers or 1
 
 
 def _locked_at(opened: Opened) -> datetime | None:

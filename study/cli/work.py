@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from study.cli.app import app
-from study.cli.look import about_of, said
+from study.cli.look import about_of, said, workers_of
 from study.cli.options import (
     REPORTS,
     RUNS,
@@ -28,6 +28,7 @@ from study.cli.options import (
     Size,
     Workers,
     open_protocol,
+    read_protocol,
 )
 from study.errors import StudyError
 from study.protocol import Lock, lock
@@ -36,6 +37,7 @@ from study.records import RunStatus
 if TYPE_CHECKING:
     from study.conclude import Conclusion
     from study.dispatch import Said
+    from study.report.terms import Language
 
 
 @app.command()
@@ -56,7 +58,10 @@ def plan(
     opened = open_protocol(name, runs, **wishes, cluster=cluster, workers=workers)
     looks = {key: opened.store.intact(key) for key in opened.plan.stages}
     seconds = {key: float(manifest["seconds"]) for key, manifest in looks.items() if manifest is not None}
-    tree = render_plan(opened.plan, opened.protocol, seconds.__contains__, lambda stage: seconds.get(stage.key))
+    at_once = workers_of(opened.protocol.dispatch)
+    tree = render_plan(
+        opened.plan, opened.protocol, seconds.__contains__, lambda stage: seconds.get(stage.key), workers=at_once
+    )
     Console().print(tree)
 
 
@@ -81,6 +86,7 @@ def run(
     settings = opened.protocol.dispatch
     if settings.cluster == "slurm":
         dispatch.check_programs()
+    dispatch.check_room(opened.plan, opened.store, workers=workers_of(settings) or len(opened.plan.runs))
     _begin(opened)
     outcome = dispatch.run(
         opened.plan,
@@ -111,10 +117,17 @@ def report(
     runs: Runs = RUNS,
     reports: Reports = REPORTS,
     lang: Lang = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="print page 1 of the report that is there; write nothing")
+    ] = False,
 ) -> None:
     """Write the report again from what is finished; computes no new run."""
     from study.dispatch.states import recorded_problems, run_statuses
 
+    if show:
+        asked = read_protocol(name, lang=lang)
+        _show(asked.study, reports, asked.report.languages if lang else (None,))
+        return
     opened = open_protocol(name, runs, seeds=seeds, models=models, data=data, image_size=image_size, lang=lang)
     present = {key for key in opened.plan.stages if opened.store.has(key)}
     problems = recorded_problems(opened.plan, opened.store, present)
@@ -127,6 +140,18 @@ def report(
         wishes = {"seeds": seeds, "models": models, "data": data, "image_size": image_size}
         _complain(opened, said(name, runs, **wishes))
     summarise(_conclude(opened, statuses, reports))
+
+
+def _show(study: str, reports: Path, languages: Sequence[Language | None]) -> None:
+    """Page 1 of the report that is there, in each language; None is the report's first one."""
+    from study.conclude.numbered import manifest_of, results_of
+    from study.report import summary
+
+    folder = reports / study
+    if not manifest_of(folder):
+        raise StudyError(f"{folder}: there is no report yet; first: study report {study}")
+    results = results_of(folder)
+    print("\n".join(summary(results, language) for language in languages), end="")
 
 
 def _lock(opened: Opened, finished: int) -> Lock:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from study.data.artifact import load
-from study.data.fingerprint import MISSING, file_sha256, keep, remembered
+from study.data.fingerprint import MISSING, file_sha256, forget, keep, of_absent_files, remembered
 from study.data.imagefolder import write_manifest
 from study.data.look import Look, contact_sheet, guesses, look_at, plain, settings_line, told
 from study.errors import DataError
@@ -33,10 +33,12 @@ __all__ = [
     "contact_sheet",
     "digest",
     "file_digest",
+    "forget",
     "guesses",
     "keep",
     "load",
     "look_at",
+    "of_absent_files",
     "plain",
     "prepare",
     "remembered",

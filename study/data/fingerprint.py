@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,6 +67,20 @@ def keep(path: Path) -> None:
         _MEMORY.write(path)
 
 
+def of_absent_files(path: Path) -> list[str]:
+    """Files that the JSON file `path` remembers and that are no longer there."""
+    return [name for name in _rows(path) if not os.path.exists(name)]
+
+
+def forget(path: Path, names: Collection[str]) -> None:
+    """Take these files out of the JSON file `path`.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    _write(path, {name: row for name, row in _rows(path).items() if name not in names})
+
+
 class _Memory:
     """Hashes of this process and of earlier ones, by path; each counts only while the file's stamp is the same."""
 
@@ -116,8 +130,12 @@ class _Memory:
             return
         with self._lock:
             new, self._new = self._new, {}
-        rows = {name: [*stamp, found] for name, (stamp, found) in (_rows(path) | new).items()}
-        write_atomic(path, json.dumps({"schema": SCHEMA, "files": rows}).encode())
+        _write(path, _rows(path) | new)
+
+
+def _write(path: Path, known: Mapping[str, tuple[Stamp, str]]) -> None:
+    rows = {name: [*stamp, found] for name, (stamp, found) in known.items()}
+    write_atomic(path, json.dumps({"schema": SCHEMA, "files": rows}).encode())
 
 
 def _rows(path: Path) -> dict[str, tuple[Stamp, str]]:

@@ -22,13 +22,16 @@ it ended are files (`submissions.py`), so that no process has to live for the jo
 
 from study.dispatch.conductor import run
 from study.dispatch.display import Display, open_display
+from study.dispatch.ended import ended_folders
+from study.dispatch.facts import Said
 from study.dispatch.logs import follow, logs
 from study.dispatch.retry import forgive, make_again
+from study.dispatch.room import check_room
 from study.dispatch.sbatch import check_programs
 from study.dispatch.session import cancel
 from study.dispatch.slurm_jobs import Cancelled, cancel_jobs, queued
 from study.dispatch.states import Outcome
-from study.dispatch.status import Said, as_data, as_text, status
+from study.dispatch.status import as_data, as_text, status
 from study.dispatch.survey import About, Survey, survey
 from study.dispatch.watch import watch
 from study.dispatch.why import why
@@ -45,6 +48,8 @@ __all__ = [
     "cancel",
     "cancel_jobs",
     "check_programs",
+    "check_room",
+    "ended_folders",
     "follow",
     "forgive",
     "logs",

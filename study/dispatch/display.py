@@ -17,6 +17,9 @@ from rich.text import Text
 from study.dispatch.logs import needed
 from study.records import Job, Plan, Run, Stage
 
+SHOWN = 8
+"""Stages in work that are told of; a cluster may have hundreds."""
+LEAST_ROWS = 3
 DONE, FAILED, BLOCKED, WAITING = "✓", "✗", "⊘", "·"
 _STYLES = {DONE: "green", FAILED: "bold red", BLOCKED: "yellow", WAITING: "dim"}
 
@@ -137,7 +140,7 @@ class LiveDisplay(Display):
 
     def show(self, snapshot: Snapshot) -> None:
         """Redraw."""
-        self._live.update(render(snapshot), refresh=True)
+        self._live.update(render(snapshot, self._live.console.height - 1), refresh=True)
 
 
 def open_display(stream: TextIO | None = None) -> Display:
@@ -146,16 +149,19 @@ def open_display(stream: TextIO | None = None) -> Display:
     return LiveDisplay(console) if console.is_terminal else LineDisplay(stream)
 
 
-def render(snapshot: Snapshot) -> Group:
-    """The table, what runs now, and the summary."""
-    header, *rows = grid(snapshot.plan, cells(snapshot))
+def render(snapshot: Snapshot, height: int | None = None) -> Group:
+    """The table, what runs now, and the summary, in `height` lines of a terminal."""
+    running = [Text(f"  {_running(stage)}", no_wrap=True, overflow="ellipsis") for stage in snapshot.in_work]
+    if len(running) > SHOWN:
+        running[SHOWN:] = [Text(f"  … and {len(running) - SHOWN} more")]
+    content = grid(snapshot.plan, cells(snapshot))
+    (header, *rows), note = folded(content, None if height is None else height - len(running) - 2)
     table = Table(box=None, pad_edge=False)
     for number, name in enumerate(header):
         table.add_column(name, justify="left" if number == 0 else "center", no_wrap=True)
     for first, *others in rows:
         table.add_row(first, *(Text(cell, style=_STYLES.get(cell, "cyan")) for cell in others))
-    running = [Text(f"  {_running(stage)}", no_wrap=True, overflow="ellipsis") for stage in snapshot.in_work]
-    return Group(table, *running, Text(summary(snapshot)))
+    return Group(table, *([Text(note)] if note else []), *running, Text(summary(snapshot)))
 
 
 def cells(snapshot: Snapshot) -> dict[str, str]:
@@ -177,15 +183,33 @@ def _cell(snapshot: Snapshot, run: Run, busy: Mapping[str, str], shared: set[str
 
 
 def grid(plan: Plan, content: Mapping[str, str]) -> list[list[str]]:
-    """Rows of arms (and models), columns of seeds; the first row is the header."""
-    models = {run.model for run in plan.runs}
+    """Rows of arms, below the name of their model where there are several; columns of seeds; the first is the header."""
+    models = dict.fromkeys(run.model for run in plan.runs)
     seeds = sorted({run.seed for run in plan.runs})
-    rows: dict[str, dict[int, str]] = {}
-    for run in plan.runs:
-        name = run.arm if len(models) == 1 else f"{run.arm} · {run.model}"
-        rows.setdefault(name, {})[run.seed] = content[run.run_id]
-    header = ["", *(f"seed {seed}" for seed in seeds)]
-    return [header, *([name, *(row.get(seed, "") for seed in seeds)] for name, row in rows.items())]
+    rows = [["", *(f"seed {seed}" if seed == seeds[0] else str(seed) for seed in seeds)]]
+    for model in models:
+        rows += [[model, *([""] * len(seeds))]] if len(models) > 1 else []
+        mine = {(run.arm, run.seed): content[run.run_id] for run in plan.runs if run.model == model}
+        indent = "  " if len(models) > 1 else ""
+        for arm in dict.fromkeys(arm for arm, _ in mine):
+            rows.append([f"{indent}{arm}", *(mine.get((arm, seed), "") for seed in seeds)])
+    return rows
+
+
+def folded(rows: list[list[str]], height: int | None) -> tuple[list[list[str]], str]:
+    """The rows of a grid that fit, and what is said of the others; arms that are all done or all to do go first.
+
+    Args:
+        rows: the header first.
+        height: lines for all that is returned; None for any number. A few rows stay in any case.
+    """
+    if height is None or len(rows) <= height:
+        return rows, ""
+    plain = [len({*row[1:]}) == 1 and row[1] in (DONE, WAITING) for row in rows]
+    order = sorted(range(1, len(rows)), key=lambda place: plain[place])
+    kept = sorted(order[: max(LEAST_ROWS, height - 2)])
+    left_out = sum(any(rows[place][1:]) for place in order if place not in kept)
+    return [rows[0], *(rows[place] for place in kept)], f"  … and {left_out} arms more"
 
 
 def summary(snapshot: Snapshot) -> str:

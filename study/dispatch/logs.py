@@ -191,8 +191,9 @@ def find_run(plan: Plan, name: str) -> Run:
             f"'{name}' means {len(found)} runs of {plan.study}; say which model\n"
             f"known: {', '.join(f'{run.arm}/{run.model}/{run.seed}' for run in found)}"
         )
-    known = ", ".join(f"{run.arm}/{run.seed}" for run in plan.runs[:12])
-    raise StudyError(f"'{name}' is no run of {plan.study}; write arm/seed or arm/model/seed\nknown: {known}, …")
+    known = ", ".join(dict.fromkeys(f"{run.arm}/{run.seed}" for run in plan.runs[:12]))
+    more = ", …" * (len(plan.runs) > 12)
+    raise StudyError(f"'{name}' is no run of {plan.study}; write arm/seed or arm/model/seed\nknown: {known}{more}")
 
 
 def _names(run: Run) -> tuple[str, ...]:

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from study.dispatch.display import BLOCKED, DONE, FAILED, WAITING, duration, grid
+from study.dispatch.columns import aligned, breadth, wrapped
+from study.dispatch.display import BLOCKED, DONE, FAILED, WAITING, folded, grid
+from study.dispatch.facts import Said, facts, next_commands
 from study.dispatch.logs import needed
-from study.dispatch.survey import About, Hours, Pairs, Survey, survey
+from study.dispatch.survey import About, Survey, survey
 from study.records import Plan, Run, RunStatus
 from study.store import Store
 
 SHOWN = 12
+LABEL = 13
+"""Columns before the words of a fact."""
 _MARKS = {"done": DONE, "failed": FAILED, "blocked": BLOCKED, "missing": WAITING}
-
-
-@dataclass(frozen=True)
-class Said:
-    """How the user names the study on the command line, so that a text can say the next command.
-
-    Attributes:
-        protocol: as it was typed.
-        options: words that every command about this study needs, such as `("--seeds", "3")`.
-    """
-
-    protocol: str
-    options: tuple[str, ...] = ()
-
-    def command(self, name: str, *words: str) -> str:
-        """`study NAME PROTOCOL WORDS OPTIONS`, quoted for a shell."""
-        return shlex.join(("study", name, self.protocol, *words, *self.options))
-
-    def of_run(self, name: str, run: str) -> str:
-        """`study NAME RUN --protocol PROTOCOL OPTIONS`, quoted for a shell."""
-        return shlex.join(("study", name, run, "--protocol", self.protocol, *self.options))
 
 
 def status(plan: Plan, store: Store, said: Said | None = None, *, about: About | None = None) -> str:
@@ -50,18 +31,23 @@ def status(plan: Plan, store: Store, said: Said | None = None, *, about: About |
     return as_text(survey(plan, store, about), said or Said(plan.study))
 
 
-def as_text(found: Survey, said: Said) -> str:
-    """The survey for a terminal, at any width."""
-    rows = [
-        ("stages", _stages(found)),
-        ("contrasts", " · ".join(_pair(each, found) for each in found.pairs)),
-        ("queue", _queue(found)),
-        ("compute", _compute(found)),
-        ("left", _left(found)),
-        *(("next" if not place else "", words) for place, words in enumerate(_next(found, said))),
+def as_text(found: Survey, said: Said, *, width: int | None = None, height: int | None = None) -> str:
+    """The survey for a terminal.
+
+    Args:
+        found: what to tell.
+        said: how the user names the study.
+        width: columns to keep to, commands and reasons apart; None for lines of any length.
+        height: lines to keep to, by leaving out arms that are all done or all to do; None for all of them.
+    """
+    room = None if width is None else width - LABEL
+    rows = [(name, wrapped(parts, room)) for name, parts in facts(found).items()] + [
+        ("next", next_commands(found, said))
     ]
-    facts = [f"  {name:<9}  {words}" for name, words in rows if words]
-    return "\n".join([headline(found), *_aligned(grid(found.plan, cells(found))), *_failures(found, said), *facts, ""])
+    below = [f"  {name if not place else '':<9}  {words}" for name, lines in rows for place, words in enumerate(lines)]
+    below = [*_failures(found, said), *below]
+    table = _table(found, width, None if height is None else height - len(below) - 1)
+    return "\n".join([headline(found), *table, *below, ""])
 
 
 def headline(found: Survey) -> str:
@@ -81,7 +67,7 @@ def cells(found: Survey) -> dict[str, str]:
 
 
 def as_data(found: Survey, said: Said) -> dict[str, Any]:
-    """The survey as JSON can say it; seconds and hours are wall time, an unknown `remaining_s` is None."""
+    """The survey as JSON can say it; seconds and hours are wall time, what is not known is None."""
     return {
         "study": found.plan.study,
         "complete": found.complete,
@@ -91,9 +77,13 @@ def as_data(found: Survey, said: Said) -> dict[str, Any]:
         "contrasts": [asdict(pair) for pair in found.pairs],
         "hours": {"used": asdict(found.used), "reused": asdict(found.reused)},
         "remaining_s": found.remaining,
+        "work_s": found.left.work if found.left else None,
         "remaining_is_a_guess": found.is_guess,
-        "workers": found.about.workers,
-        "next": list(_next(found, said)),
+        "workers": found.workers,
+        "queue": {
+            entry.job: {"state": entry.state, "reason": entry.reason, "nodes": entry.nodes} for entry in found.jobs
+        },
+        "next": list(next_commands(found, said)),
         "unfinished": [
             {
                 "key": key,
@@ -143,66 +133,14 @@ def _failures(found: Survey, said: Said) -> list[str]:
     return lines
 
 
-def _stages(found: Survey) -> str:
-    parts = [f"{count} {state}" for state, count in found.counts.items()]
-    return f"{', '.join(parts)} of {len(found.states)}"
+def _table(found: Survey, width: int | None, height: int | None) -> list[str]:
+    """Arms and seeds; where that is too wide, stages in work are told by their percent alone."""
+    rows = grid(found.plan, cells(found))
+    if width is not None and breadth(rows) > width:
+        rows = [[row[0], *map(_short, row[1:])] for row in rows]
+    shown, note = folded(rows, height)
+    return [*aligned(shown, width), *([note] if note else [])]
 
 
-def _queue(found: Survey) -> str:
-    """What SLURM says of the study's jobs; empty elsewhere."""
-    jobs = list(dict.fromkeys(found.queue.values()))
-    more = [f"{len(jobs) - SHOWN} jobs more"] if len(jobs) > SHOWN else []
-    return " · ".join([*jobs[:SHOWN], *more])
-
-
-def _pair(pair: Pairs, found: Survey) -> str:
-    models = len({each.model for each in found.pairs}) > 1
-    name = f"{pair.treatment} vs {pair.control}{f' ({pair.model})' if models else ''}"
-    if found.about.paired:
-        return f"{name}: {pair.complete} of {pair.planned} pairs"
-    return f"{name}: {pair.treatment_done} and {pair.control_done} of {pair.planned} runs"
-
-
-def _compute(found: Survey) -> str:
-    """`3.2 GPU hours and 0.4 CPU hours, 1.0 GPU hours more reused`; empty before the first stage."""
-    mine, reused = _spoken(found.used), _spoken(found.reused)
-    if mine and reused:
-        return f"{mine} used; {reused} reused"
-    return f"{mine} used" if mine else f"{reused} reused" if reused else ""
-
-
-def _spoken(hours: Hours) -> str:
-    parts = [(hours.gpu, "GPU"), (hours.cpu, "CPU")]
-    return " and ".join(f"{value:.3g} {device} hours" for value, device in parts if value)
-
-
-def _left(found: Survey) -> str:
-    if found.remaining is None:
-        return "not known until one stage of every kind is done"
-    if not found.remaining:
-        return ""
-    basis = "a coarse guess" if found.is_guess else "from the times of finished stages"
-    workers = found.about.workers
-    return f"about {duration(found.remaining)} with {workers} worker{'s' * (workers != 1)} ({basis})"
-
-
-def _next(found: Survey, said: Said) -> Sequence[str]:
-    """What the user can do now, the likeliest first."""
-    if found.whole:
-        return [f"{said.command('report')}  (everything is done)"]
-    if not found.idle:
-        return [said.command("status", "--watch"), said.command("cancel")]
-    missing = sum(run.state != "done" for run in found.runs)
-    stages = len(found.states) - len(found.finished)
-    what = f"the {missing} missing" if missing else f"{stages} stage{'s' * (stages > 1)} that no run needs to count"
-    answers = [f"{said.command('run')}  (does {what})"]
-    if any(run.state == "done" for run in found.runs):
-        answers.append(f"{said.command('report')}  (partial, marked as such)")
-    return answers
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+def _short(cell: str) -> str:
+    return " ".join(cell.split()[-2:]) if cell.endswith(" %") else cell

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from study.dispatch.estimate import Estimate
-from study.dispatch.session import Session
-from study.dispatch.slurm_jobs import queued
+from study.dispatch.estimate import Estimate, Left
+from study.dispatch.session import Session, sessions
+from study.dispatch.slurm_jobs import in_queue
+from study.dispatch.squeue import Entry
 from study.dispatch.states import FAILURES, recorded_problems, run_statuses
 from study.records import Contrast, Plan, RunStatus
 from study.store import Holder, Store
@@ -48,15 +49,17 @@ class About:
         contrasts: of the protocol; their arms and models are read.
         paired: whether runs of one seed are compared with each other.
         locked_at: when the study was begun; None before.
-        workers: how many stages can be in work at once.
+        workers: how many stages can be in work at once; None where a scheduler decides.
         guess: seconds of work in these stages, for the time before every kind of stage was timed.
+        queues: whether the study's jobs wait in a scheduler's queue.
     """
 
     contrasts: Sequence[Contrast] = ()
     paired: bool = True
     locked_at: datetime | None = None
-    workers: int = 1
+    workers: int | None = 1
     guess: Callable[[Collection[str]], float] | None = None
+    queues: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,12 +102,12 @@ class Survey:
         in_work: key -> its newest progress.json, for stages that a living process works on.
         pairs: one per two arms and model of a contrast.
         used, reused: hours of the stages that this study made, and of those that were there before.
-        remaining: expected seconds to the end of what can still be done; 0 where nothing can, None where unknown.
-        is_guess: whether `remaining` rests on a guess, not on stages that were timed.
+        left: expected seconds of what can still be done: work, and the longest chain; None where unknown.
+        is_guess: whether `left` rests on a guess, not on stages that were timed.
         about: what the survey was told.
         living: number of `study run` that work on the study.
         finished: key -> manifest of every stage that is there.
-        queue: key -> what SLURM says of the job that the stage is in; empty elsewhere.
+        queue: key -> the SLURM job that the stage is in; empty elsewhere.
     """
 
     plan: Plan
@@ -115,18 +118,36 @@ class Survey:
     pairs: tuple[Pairs, ...]
     used: Hours
     reused: Hours
-    remaining: float | None
+    left: Left | None
     is_guess: bool
     about: About
     living: int
     finished: Manifests = field(repr=False)
-    queue: Mapping[str, str] = field(default_factory=dict)
+    queue: Mapping[str, Entry] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[StageState, int]:
         """State -> number of stages, those that occur; they add up to the plan's stages."""
         found = Counter(self.states.values())
         return {state: found[state] for state in STATES if found[state]}
+
+    @property
+    def jobs(self) -> tuple[Entry, ...]:
+        """The SLURM jobs of unfinished stages, each once."""
+        return tuple({entry.job: entry for entry in self.queue.values()}.values())
+
+    @property
+    def workers(self) -> int | None:
+        """How many stages are in work at once: of SLURM's jobs those that run, else what may; None where nobody knows."""
+        running = sum(entry.answer == "works" for entry in self.jobs)
+        return running or self.about.workers
+
+    @property
+    def remaining(self) -> float | None:
+        """Expected seconds to the end of what can still be done; 0 where nothing can, None where unknown."""
+        if self.left is None or (self.left.work and self.workers is None):
+            return None
+        return max(self.left.work / (self.workers or 1), self.left.chain)
 
     @property
     def complete(self) -> bool:
@@ -158,12 +179,12 @@ def survey(plan: Plan, store: Store, about: About | None = None, *, finished: Ma
     for key in plan.stages:
         if key not in found and (manifest := store.intact(key)) is not None:
             found[key] = manifest
-    living, queue = len(_living(store, plan.study)), queued(store, plan.study)
+    living, queue = len(_living(store, plan.study)), in_queue(store, plan.study)
     look = _Look(plan, store, about, found, is_conducted=living > 0, queue=queue)
     states = {key: look.state(key) for key in plan.stages}
     problems = recorded_problems(plan, store, set(found))
     runs = run_statuses(plan, store, set(found), problems)
-    remaining, is_guess = _remaining(look)
+    left, is_guess = _left(look)
     mine, before = (
         _hours(manifest for key, manifest in found.items() if states[key] == state) for state in ("done", "reused")
     )
@@ -176,12 +197,12 @@ def survey(plan: Plan, store: Store, about: About | None = None, *, finished: Ma
         pairs=_pairs(about.contrasts, runs),
         used=mine,
         reused=before,
-        remaining=remaining,
+        left=left,
         is_guess=is_guess,
         about=about,
         living=living,
         finished=found,
-        queue={key: words for key, words in queue.items() if key in states and key not in found},
+        queue={key: entry for key, entry in queue.items() if key in states and key not in found},
     )
 
 
@@ -196,7 +217,7 @@ class _Look:
         found: Manifests,
         *,
         is_conducted: bool,
-        queue: Mapping[str, str],
+        queue: Mapping[str, Entry],
     ) -> None:
         self.plan, self.store, self.about, self.found = plan, store, about, found
         self.is_conducted, self.queue = is_conducted, queue
@@ -213,7 +234,7 @@ class _Look:
         if state in ("failed", "blocked"):
             self.lost.add(key)
         elif key in self.queue:
-            self.reasons.setdefault(key, self.queue[key])
+            self.reasons.setdefault(key, str(self.queue[key]))
         return state
 
     def _was_before(self, manifest: Mapping[str, Any]) -> bool:
@@ -268,24 +289,23 @@ class _Look:
 
 
 def _living(store: Store, study: str) -> list[Session]:
-    """The sessions of other processes whose conductor lives, or may live on another machine."""
-    sessions = [Session(path.parent) for path in (store.study_folder(study) / "sessions").glob("*/conductor.json")]
+    """The sessions of other processes whose conductor lives."""
     me = Holder.here()
-    return [each for each in sessions if each.conductor not in (None, me) and each.conductor.alive() is not False]
+    return [each for each in sessions(store, study) if each.conductor != me and each.lives()]
 
 
-def _remaining(look: _Look) -> tuple[float | None, bool]:
-    """Seconds until everything that is not lost is there, and whether that is a guess."""
+def _left(look: _Look) -> tuple[Left | None, bool]:
+    """What everything that is not lost will take, and whether that is a guess."""
     left = [key for key in look.plan.stages if key not in look.found and key not in look.lost]
     if not left:
-        return 0.0, False
+        return Left(0.0, 0.0), False
     estimate = Estimate(look.plan)
     for key, manifest in look.found.items():
         estimate.learn(key, float(manifest.get("seconds", 0.0)))
-    timed = estimate.remaining(left, look.spent, look.about.workers)
+    timed = estimate.left(left, look.spent)
     if timed is not None or look.about.guess is None:
         return timed, False
-    return look.about.guess(left) / look.about.workers, True
+    return Left(look.about.guess(left), 0.0), True
 
 
 def _hours(manifests: Iterable[Mapping[str, Any]]) -> Hours:

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from study.dispatch.status import Said, as_data, as_text, cells, headline
+from study.dispatch.facts import Said
+from study.dispatch.status import as_data, as_text, cells, headline
 from study.dispatch.survey import Manifests, Survey
 
 SUMMARY_S = 600.0
@@ -45,7 +46,7 @@ def watch(
     console = Console(file=stream or sys.stdout)
     redraws = console.is_terminal and not console.is_dumb_terminal and not as_json
     live = Live(console=console, auto_refresh=False) if redraws else None
-    show = _Redrawn(live, said) if live is not None else _Lines(stream or sys.stdout, said, as_json=as_json)
+    show = _Redrawn(live, console, said) if live is not None else _Lines(stream or sys.stdout, said, as_json=as_json)
     idle = 0
     found = look({})
     with live or nullcontext():
@@ -64,12 +65,13 @@ def watch(
 class _Redrawn:
     """The whole status in place."""
 
-    def __init__(self, live: Live, said: Said) -> None:
-        self._live, self._said = live, said
+    def __init__(self, live: Live, console: Console, said: Said) -> None:
+        self._live, self._console, self._said = live, console, said
 
     def __call__(self, found: Survey) -> None:
         now = time.strftime("%H:%M:%S")
-        self._live.update(Text(f"{as_text(found, self._said)}  looked at {now}"), refresh=True)
+        text = as_text(found, self._said, width=self._console.width, height=self._console.height - 1)
+        self._live.update(Text(f"{text}  looked at {now}"), refresh=True)
 
 
 class _Lines:
@@ -95,7 +97,7 @@ class _Lines:
 
     def _tell_json(self, found: Survey) -> None:
         data = as_data(found, self._said)
-        same = json.dumps({**data, "remaining_s": None}, sort_keys=True)
+        same = json.dumps({**data, "remaining_s": None, "work_s": None}, sort_keys=True)
         if same != self._told:
             self._told = same
             print(json.dumps({"time": time.time(), **data}, ensure_ascii=False), file=self._file, flush=True)

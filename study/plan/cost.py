@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from statistics import median
+from typing import NamedTuple
 
 from study.records import Plan, Stage
-from study.registry import MODELS, TRAININGS
+from study.registry import ATTRIBUTIONS, MODELS, TRAININGS
 
 _FILMS = 1000
 """Films of a dataset whose count the protocol does not say."""
@@ -21,17 +22,21 @@ _PER_FILM_S: Mapping[str, float] = {
     "mask": 0.01,
     "cascade": 0.1,
     "dissect": 0.01,
-    "measure": 0.002,
-    "mae": 0.0013,
+    "measure": 0.0002,
+    "mae": 0.0011,
     "rotation": 0.0025,
     "jigsaw": 0.002,
     "exemplar": 0.01,
     "supervised": 0.0025,
-    "finetune": 0.0025,
+    "finetune": 0.0028,
     "linear_probe": 0.002,
 }
 """Seconds per film (training: per film and epoch) of our small models on one core."""
+_CONTROL_S = 0.0003
+"""Seconds per film of a map that asks no model."""
 _START_S = 0.5
+"""Of a dataset or a training; everything else has little to set up."""
+_LOOK_S = 0.05
 
 
 def guess_s(stage: Stage, stages: Mapping[str, Stage]) -> float:
@@ -39,12 +44,39 @@ def guess_s(stage: Stage, stages: Mapping[str, Stage]) -> float:
     films = _films(stage, stages)
     is_given = stage.kind in TRAININGS and TRAININGS[stage.kind].given
     epochs = float(stage.recipe.get("settings", {}).get("epochs", 0 if is_given else 1))
+    if stage.kind == "explain" and _asks_no_model(str(stage.recipe["attribution"])):
+        return _LOOK_S + films * _CONTROL_S
+    start = _START_S if stage.kind == "data" or stage.kind in TRAININGS else _LOOK_S
     factor = 1.0 if stage.kind in ("data", "measure") or _model(stage, stages) in MODELS else _TIMM
-    return _START_S + films * epochs * _PER_FILM_S.get(stage.kind, 0.0025) * factor
+    return start + films * epochs * _PER_FILM_S.get(stage.kind, 0.0025) * factor
 
 
-def remaining_s(plan: Plan, todo: Iterable[str], seconds: Callable[[Stage], float | None]) -> tuple[float, bool]:
-    """Seconds of work left on one core, and whether every one of them rests on a timed stage.
+def _asks_no_model(attribution: str) -> bool:
+    return ATTRIBUTIONS[attribution].control and ATTRIBUTIONS[attribution].class_free
+
+
+class Expected(NamedTuple):
+    """Key -> seconds that a stage may take on one core, and whether all of them rest on timed stages."""
+
+    seconds: Mapping[str, float]
+    is_timed: bool
+
+    @property
+    def work(self) -> float:
+        """Seconds of all stages."""
+        return sum(self.seconds.values())
+
+    def wall(self, plan: Plan, workers: int) -> float:
+        """Seconds from now to the end with so many at a time: the work shared out, or the longest chain of jobs."""
+        until: dict[str, float] = {}
+        for job in plan.jobs:  # parents first
+            own = sum(self.seconds.get(key, 0.0) for key in job.stages)
+            until[job.job_id] = own + max((until[other] for other in job.after), default=0.0)
+        return max(self.work / workers, max(until.values(), default=0.0))
+
+
+def expected(plan: Plan, todo: Iterable[str], seconds: Callable[[Stage], float | None]) -> Expected:
+    """What stages may take that are to be done.
 
     A stage like a timed one (same kind, settings and model) takes the median of those; another
     one takes the guess, scaled by how wrong the guess was for its kind.
@@ -59,15 +91,16 @@ def remaining_s(plan: Plan, todo: Iterable[str], seconds: Callable[[Stage], floa
         if (took := seconds(stage)) is not None:
             timed[_likeness(stage, plan.stages)].append(took)
             ratios[stage.kind].append(took / guess_s(stage, plan.stages))
-    total, is_timed = 0.0, True
+    found: dict[str, float] = {}
+    is_timed = True
     for key in todo:
         stage = plan.stages[key]
         if like := timed.get(_likeness(stage, plan.stages)):
-            total += median(like)
+            found[key] = median(like)
         else:
-            total += guess_s(stage, plan.stages) * (median(ratios[stage.kind]) if stage.kind in ratios else 1.0)
+            found[key] = guess_s(stage, plan.stages) * (median(ratios[stage.kind]) if stage.kind in ratios else 1.0)
             is_timed = False
-    return total, is_timed
+    return Expected(found, is_timed)
 
 
 def _likeness(stage: Stage, stages: Mapping[str, Stage]) -> str:

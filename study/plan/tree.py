@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 from rich.console import Group
 from rich.text import Text
 from rich.tree import Tree
 
-from study.plan.cost import remaining_s
+from study.plan.cost import Expected, expected
 from study.protocol.schema import ChainStage, Protocol
 from study.protocol.stages import StageSettings, TrainingSettings
 from study.records import Plan, Run, Stage
@@ -17,7 +16,14 @@ from study.records import Plan, Run, Stage
 IsDone = Callable[[str], bool]
 
 
-def render_plan(plan: Plan, protocol: Protocol, is_done: IsDone, seconds: Callable[[Stage], float | None]) -> Group:
+def render_plan(
+    plan: Plan,
+    protocol: Protocol,
+    is_done: IsDone,
+    seconds: Callable[[Stage], float | None],
+    *,
+    workers: int | None,
+) -> Group:
     """The plan as a rich renderable.
 
     Args:
@@ -25,6 +31,7 @@ def render_plan(plan: Plan, protocol: Protocol, is_done: IsDone, seconds: Callab
         protocol: names the arms and what is asked of them.
         is_done: whether the stage with this key is in the store.
         seconds: what a finished stage took, None where it is not known.
+        workers: how many stages can be in work at once; None where a scheduler decides.
     """
     done = {key for key in plan.stages if is_done(key)}
     tree = Tree(Text(plan.study, style="bold"))
@@ -32,7 +39,7 @@ def render_plan(plan: Plan, protocol: Protocol, is_done: IsDone, seconds: Callab
     for arm in protocol.arms:
         name = f"{arm}  (reference)" if arm == protocol.reference else arm
         _arm(tree.add(Text(name, style="bold")), arm, plan, protocol, done)
-    return Group(tree, Text(), *_summary(plan, protocol, done, seconds))
+    return Group(tree, Text(), *_summary(plan, protocol, done, seconds, workers))
 
 
 def _datasets(branch: Tree, plan: Plan, done: set[str]) -> None:
@@ -99,7 +106,9 @@ def _sharing(arm: str, keys: Sequence[str], runs: Sequence[Run]) -> str:
     return arms + seeds
 
 
-def _summary(plan: Plan, protocol: Protocol, done: set[str], seconds: Callable[[Stage], float | None]) -> list[Text]:
+def _summary(
+    plan: Plan, protocol: Protocol, done: set[str], seconds: Callable[[Stage], float | None], workers: int | None
+) -> list[Text]:
     todo = [key for key in plan.stages if key not in done]
     finished = sum(done.issuperset(run.stages) for run in plan.runs)
     counts = (
@@ -108,16 +117,23 @@ def _summary(plan: Plan, protocol: Protocol, done: set[str], seconds: Callable[[
     )
     rows = [Text(counts), Text(f"{len(plan.stages)} stages: {len(done)} done, {len(todo)} to do")]
     if todo:
-        rows.append(Text(_time_left(plan, protocol, todo, seconds)))
+        rows.append(Text(_time_left(plan, expected(plan, todo, seconds), protocol.dispatch.cluster, workers)))
     return rows
 
 
-def _time_left(plan: Plan, protocol: Protocol, todo: Sequence[str], seconds: Callable[[Stage], float | None]) -> str:
-    work, is_timed = remaining_s(plan, todo, seconds)
-    workers = protocol.dispatch.workers or os.cpu_count() or 1
-    wall = work / (1 if protocol.dispatch.cluster == "inline" else workers)
-    basis = "from the times of finished stages" if is_timed else "a coarse guess; it gets better once stages are timed"
-    return f"about {spoken(wall)} with {workers} worker{'s' * (workers > 1)} ({basis})"
+def _time_left(plan: Plan, left: Expected, cluster: str, workers: int | None) -> str:
+    basis = (
+        "from the times of finished stages"
+        if left.is_timed
+        else "a coarse guess, for one CPU core each; it gets better once stages are timed"
+    )
+    if workers is None:
+        return f"about {spoken(left.work)} of work; SLURM decides how many jobs run at a time ({basis})"
+    if cluster == "slurm":
+        place = f"{workers} job{'s' * (workers > 1)} at a time, waits in the queue apart"
+    else:
+        place = f"{workers} worker{'s' * (workers > 1)}"
+    return f"about {spoken(left.wall(plan, workers))} with {place} ({basis})"
 
 
 def spoken(seconds: float) -> str:

@@ -64,11 +64,12 @@ class Sweep:
         return sum(heap.size for heap in self.heaps)
 
 
-def sweep(store: Store, *, latest: bool = False) -> Sweep:
+def sweep(store: Store, *, latest: bool = False, ended: Sequence[Path] = ()) -> Sweep:
     """Look through the store; deletes nothing.
 
     Args:
         latest: keep only what the newest plan of each study uses, not what any of its plans used.
+        ended: folders of calls and jobs that have ended; who started them can tell.
     """
     folders = sorted(path for path in (store.root / "studies").glob("*") if path.is_dir())
     planned = {folder: dags(folder) for folder in folders}
@@ -89,6 +90,7 @@ def sweep(store: Store, *, latest: bool = False) -> Sweep:
             _heap("logs and checkpoints of stages that no study uses", strange),
             _heap("leftovers of attempts that have ended", [path for each in free for path in _leftovers(store, each)]),
             _heap("dead leases and temporary files", [*_trash(store), *(p for each in free for p in _leases(each))]),
+            _heap("folders of `study run` and of SLURM jobs that have ended", ended),
         ),
         objects=(len(objects), sum(map(size_of, objects))),
         used=sum(path.name in kept for path in objects),
@@ -168,5 +170,5 @@ def _leases(workshop: Path) -> Iterator[Path]:
 
 def _trash(store: Store) -> Iterator[Path]:
     """What a killed process left in the store's root."""
-    for pattern in (f"{TRASH}*", ".probe.*"):
+    for pattern in (f"{TRASH}*", ".probe.*", ".digests.json.*"):
         yield from store.root.glob(pattern)

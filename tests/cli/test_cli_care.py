@@ -102,7 +102,7 @@ def test_status_says_what_is_there_what_failed_and_whole_commands(study: Place) 
     assert "tiny: 2 of 4 runs done, 1 failed, 1 missing\n" in out
     assert "  stages     9 reused, 4 missing, 1 failed, 3 blocked of 17\n" in out
     assert "  contrasts  long vs baseline: 1 of 2 pairs\n" in out
-    assert "  compute    0.09 CPU hours reused\n" in out  # 9 stages of 36 s
+    assert "  compute    5.4 CPU minutes reused\n" in out  # 9 stages of 36 s
     quoted = """'어깨 protocols/it'"'"'s tiny.yaml'"""
     assert f"study logs baseline/1 --protocol {quoted} --runs 'my runs'\n" in out
     assert f"  next       study run {quoted} --runs 'my runs'  (does the 2 missing)\n" in out
@@ -161,6 +161,10 @@ def test_verify_names_what_is_broken_and_moves_it_only_when_asked(study: Place) 
         ended = study(*words)
         assert ended.code == 4
         assert ended.out.startswith(f"data films: facts.json: changed since they were made\n    {folder}\n17 objects")
+    assert ended.out.endswith(
+        """`study verify '어깨 protocols/it'"'"'s tiny.yaml' --mend --runs 'my runs'` moves them to quarantine/, the next """
+        "`study run` makes them again\n"
+    )
     assert folder.exists()
     mended = study("verify", "--mend")
     assert (mended.code, folder.exists()) == (0, False)
@@ -186,7 +190,7 @@ def test_gc_shows_first_and_deletes_what_no_plan_uses(study: Place) -> None:
     out = study("gc").out
     assert "18 objects, " in out
     assert "; 17 of them used by a study\n" in out
-    assert "`study gc --delete` would free " in out
+    assert "`study gc --runs 'my runs' --delete` would free " in out
     assert study.store.has("f" * 24)
     lease = study.store.lease(Stage("e" * 24, "mae", {"kind": "mae"}, {}, "now"), study="other")
     assert lease is not None
@@ -196,6 +200,32 @@ def test_gc_shows_first_and_deletes_what_no_plan_uses(study: Place) -> None:
     assert "deleted 3 files and folders, " in study("gc", "--delete").out  # the object and two workshops
     assert not study.store.has("f" * 24)
     assert "17 objects" in study("verify").out
+
+
+def test_gc_takes_folders_of_ended_calls_and_hashes_of_films_that_are_gone(study: Place) -> None:
+    from study.dispatch.session import Session
+    from study.store import record_dag
+
+    study.fill()
+    folder = study.store.study_folder("tiny")
+    record_dag(folder, open_protocol(str(study.protocol), Path("my runs")).plan)
+    ended = Session.begin(study.store, "tiny").folder
+    holder = json.loads((ended / "conductor.json").read_text())
+    (ended / "conductor.json").write_text(json.dumps({**holder, "pid": 2**22 + 1}))  # no such process
+    films = {str(path.absolute()): [1, 2, 3, 4, "ab"] for path in (study.protocol, Path("gone.png"))}
+    (study.store.root / "digests.json").write_text(json.dumps({"schema": 1, "files": films}))
+    out = study("gc").out
+    assert "       1  folders of `study run` and of SLURM jobs that have ended " in out
+    assert "       1  remembered hashes of films that are gone\n" in out
+    assert "quarantine" not in out
+    assert ended.exists()
+    assert "deleted 1 files and folders, " in study("gc", "--delete").out
+    assert not ended.exists()
+    left = json.loads((study.store.root / "digests.json").read_text())
+    assert left == {"schema": 1, "files": {str(study.protocol.absolute()): [1, 2, 3, 4, "ab"]}}
+    assert "nothing to delete\n" in study("gc").out
+    study.store.set_aside(study.store.object_folder(study.key("data films")))
+    assert "  quarantine/ holds " in study("gc").out
 
 
 def test_hashes_of_films_are_kept_in_the_store_and_films_are_read_once(

@@ -1,8 +1,10 @@
 """Every stage is in exactly one state, and what is said of a study adds up."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ import pytest
 from toy_study import do, toy_plan
 
 from study.dispatch import About, Said, as_data, as_text, forgive, survey
-from study.dispatch.session import Session
+from study.dispatch.session import Session, cancel
 from study.dispatch.survey import STATES, Hours, Pairs
 from study.records import Contrast, Plan
 from study.store import Ending, Store
@@ -89,6 +91,27 @@ def test_the_states_partition_the_plan_and_all_of_them_occur(tmp_path: Path) -> 
     assert all(leases)
 
 
+def test_a_conductor_on_another_machine_lives_as_long_as_it_tells_so(tmp_path: Path) -> None:
+    plan, store = toy_plan(), store_of(tmp_path)
+    session = Session.begin(store, "toy")
+    record = session.folder / "conductor.json"
+    assert not survey(plan, store).living, "that is this process"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "host": "n7", "boot_id": "another"}))
+    assert survey(plan, store).living == 1
+    os.utime(record, (time.time() - 89, time.time() - 89))
+    assert (survey(plan, store).living, cancel(store, "toy")) == (1, 1)
+    os.utime(record, (time.time() - 91, time.time() - 91))
+    found = survey(plan, store)
+    assert (found.living, found.idle, found.counts) == (0, True, {"missing": 19})
+    (session.folder / "stop").unlink()
+    assert (cancel(store, "toy"), session.asked_to_stop()) == (0, True), "it may be asleep"
+    with session.beating(0.02):
+        until = time.monotonic() + 10
+        while time.time() - record.stat().st_mtime > 60 and time.monotonic() < until:
+            time.sleep(0.01)
+    assert survey(plan, store).living == 1
+
+
 def test_an_empty_store_has_only_missing_stages_and_no_time_is_promised(tmp_path: Path) -> None:
     plan = toy_plan()
     found = survey(plan, store_of(tmp_path))
@@ -131,7 +154,7 @@ def test_hours_come_from_the_manifests_by_device_and_apart_from_what_was_there_b
         write_json(path, {name: value for name, value in manifest.items() if name != "on_gpu"} | each)
     found = survey(plan, store, About(locked_at=LONG_AGO))
     assert (found.used, found.reused) == (Hours(gpu=3.0, cpu=0.5), Hours(gpu=0.0, cpu=0.5))
-    assert "  compute    3 GPU hours and 0.5 CPU hours used; 0.5 CPU hours reused\n" in as_text(found, Said("toy"))
+    assert "  compute    3 GPU hours and 30 CPU minutes used; 30 CPU minutes reused\n" in as_text(found, Said("toy"))
     before = survey(plan, store, About(locked_at=TOMORROW))
     assert before.counts == {"reused": 5}
     assert survey(plan, store).counts == {"reused": 5}, "a study that was never locked has made nothing"

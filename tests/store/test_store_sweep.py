@@ -54,8 +54,8 @@ def test_objects_of_any_plan_stay_and_with_latest_those_of_the_newest(store: Sto
     assert (found.objects[0], found.used, found.studies) == (4, 3, ("mine",))
     assert found.heaps[0].paths == (store.object_folder(KEYS[3]),)
     assert 1000 < found.heaps[0].size < 3000
-    assert sizes(store) == {"objects": 1, "logs": 1, "leftovers": 0, "dead": 0}
-    assert sizes(store, latest=True) == {"objects": 2, "logs": 2, "leftovers": 0, "dead": 0}
+    assert sizes(store) == {"objects": 1, "logs": 1, "leftovers": 0, "dead": 0, "folders": 0}
+    assert sizes(store, latest=True) == {"objects": 2, "logs": 2, "leftovers": 0, "dead": 0, "folders": 0}
 
 
 def test_looking_deletes_nothing_and_deleting_takes_exactly_what_was_shown(store: Store) -> None:
@@ -106,9 +106,9 @@ def test_objects_stay_while_a_study_has_not_said_what_it_uses(store: Store) -> N
     (store.study_folder("old one") / "sessions").mkdir(parents=True)
     found = sweep(store)
     assert found.unplanned == ("old one",)
-    assert sizes(store) == {"objects": 0, "logs": 0, "leftovers": 0, "dead": 0}
+    assert sizes(store) == {"objects": 0, "logs": 0, "leftovers": 0, "dead": 0, "folders": 0}
     record_dag(store.study_folder("old one"), plan(KEYS[3]))
-    assert sizes(store) == {"objects": 0, "logs": 0, "leftovers": 0, "dead": 0}
+    assert sizes(store) == {"objects": 0, "logs": 0, "leftovers": 0, "dead": 0, "folders": 0}
     dags(store.study_folder("old one"))[0].write_text('{"stages": ')
     assert sweep(store).unplanned == ("old one",), "a damaged plan is no plan"
 
@@ -120,7 +120,7 @@ def test_leftovers_of_a_finished_stage_go_and_its_logs_stay(store: Store) -> Non
     attempt.close(Ending("lost_race"))
     attempt.save_checkpoint(5, b"12345")
     (workshop / "lease.stale.1234").write_text("{}")
-    assert sizes(store) == {"objects": 1, "logs": 1, "leftovers": 2, "dead": 1}
+    assert sizes(store) == {"objects": 1, "logs": 1, "leftovers": 2, "dead": 1, "folders": 0}
     delete(store, sweep(store))
     assert sorted(path.name for path in attempt.path.iterdir()) == ["log.txt", "outcome.json"]
     assert store.has(KEYS[0])
@@ -135,7 +135,13 @@ def test_an_unfinished_stage_keeps_its_two_newest_checkpoints_over_all_attempts(
         for step in steps:
             attempt.save_checkpoint(step, b"12345")
         attempt.close(Ending("stopped"))
-    assert sizes(store) == {"objects": 0, "logs": 0, "leftovers": 4, "dead": 0}  # two out/, steps 10 and 20
+    assert sizes(store) == {
+        "objects": 0,
+        "logs": 0,
+        "leftovers": 4,
+        "dead": 0,
+        "folders": 0,
+    }  # two out/, steps 10 and 20
     delete(store, sweep(store))
     assert store.newest_checkpoint(key) == (40, b"12345")
     assert sorted(path.name for path in store.workshop(key).glob("attempts/*/ckpt/*")) == [
@@ -148,7 +154,7 @@ def test_what_a_killed_process_left_in_the_root_goes(store: Store) -> None:
     (store.root / ".gc-abc" / "0-x").write_bytes(b"1" * 50)
     (store.root / ".probe.1234").write_bytes(b"1" * 50)
     (store.workshop(KEYS[0]) / "lease.json").write_text('{"pid": ')
-    heap = sweep(store).heaps[-1]
+    heap = sweep(store).heaps[3]
     assert (len(heap.paths), heap.size) == (3, 108)
     delete(store, sweep(store))
     assert not [path for path in store.root.iterdir() if path.name.startswith(".")]

@@ -96,7 +96,7 @@ def readonly(place: Elsewhere) -> Iterator[Path]:
 
 def test_every_command_reads_the_study_where_it_is(place: Elsewhere) -> None:
     assert "tiny: 4 of 4 runs done\n" in (status := place("status", NAME))
-    assert " CPU hours used\n" in status
+    assert " CPU seconds used\n" in status or " CPU minutes used\n" in status
     assert "  contrasts  long vs baseline: 2 and 2 of 2 runs\n" in status
     data: dict[str, Any] = json.loads(place("status", NAME, "--json"))
     assert data["stages"] == {"planned": data["stages"]["done"], "done": data["stages"]["done"]}

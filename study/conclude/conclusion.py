@@ -19,14 +19,16 @@ from study.conclude.facts import (
     provenance,
     proxy_warnings,
     quarantine_warnings,
+    rates,
 )
-from study.conclude.gallery import gallery
+from study.conclude.gallery import check_picked, gallery
 from study.conclude.gather import Scores, gather, learning_curves
 from study.conclude.methods import method_gallery
 from study.conclude.numbered import Conclusion, manifest_of, next_number, results_of, write
 from study.protocol import Comparison, Lock, Protocol
 from study.records import Dataset, Design, Plan, ReportInput, RunStatus, StudyFacts
 from study.registry import class_auc_facts
+from study.report.notes import read_notes
 from study.store import Store
 
 
@@ -88,6 +90,9 @@ def _contents(
     by_key = _datasets(plan, store)
     by_name = {str(plan.stages[key].places["name"]): dataset for key, dataset in by_key.items()}
     target = by_name[protocol.target]
+    notes = protocol.report.notes_path(protocol.root)
+    by_hand = tuple(read_notes(notes).by_hand)
+    check_picked(by_hand, target, notes)
     analysis = statistics.analyse(
         design(protocol, statuses, lock, target.classes, several=target.findings is not None),
         tables.scores,
@@ -98,6 +103,7 @@ def _contents(
         agreement=tables.agreement,
     )
     learning = learning_curves(plan, store)
+    shown = protocol.report.images
     before = manifest_of(folder)
     facts = StudyFacts(
         study=plan.study,
@@ -108,6 +114,7 @@ def _contents(
         protocol_locked=lock.locked_at,
         deviations=lock.deviations,
         chains=chains(plan, store),
+        rates=rates(plan),
         datasets={name: dataset_facts(dataset) for name, dataset in by_name.items()},
         provenance=provenance(plan, store) | {"rebuild": _rebuild(protocol)},
         warnings=(
@@ -123,12 +130,12 @@ def _contents(
     return ReportInput(
         facts=facts,
         analysis=analysis,
-        gallery=gallery(analysis, tables.scores, plan, store, by_key),
+        gallery=gallery(analysis, tables.scores, plan, store, by_key, by_hand=by_hand) if shown else (),
         learning=learning,
         languages=protocol.report.languages,
-        notes_path=protocol.report.notes_path(protocol.root),
+        notes_path=notes,
         previous_results=results_of(folder) if before else None,
-        methods=method_gallery(plan, store, protocol.reference, tables.predictions, by_key),
+        methods=method_gallery(plan, store, protocol.reference, tables.predictions, by_key) if shown else (),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from study.conclude.gather import read_facts
 from study.protocol import stages as stage_settings
-from study.records import ArmChain, Dataset, Plan, Stage
+from study.records import ArmChain, Dataset, Plan, Stage, StageRate
 from study.registry import TRAININGS
 from study.store import Store
 
@@ -36,6 +36,18 @@ def chains(plan: Plan, store: Store) -> tuple[ArmChain, ...]:
         )
         for arm in arms
     )
+
+
+def rates(plan: Plan) -> tuple[StageRate, ...]:
+    """Learning rates of the training stages of every model, each once, in the order of the chains."""
+    found: dict[StageRate, None] = {}
+    for run in plan.runs:
+        for stage in (plan.stages[key] for key in run.training):
+            settings = stage.recipe["settings"]
+            if settings.get("lr") is not None:
+                data = str(plan.stages[stage.parents["data"]].places.get("name") or "")
+                found[StageRate(run.model, stage.kind, data, settings["lr"], settings["batch_size"])] = None
+    return tuple(found)
 
 
 def _varied(stages: Iterable[Stage]) -> set[tuple[str, str]]:

@@ -2,12 +2,15 @@
 
 For the first primary contrast of each model: the images with the largest gains, those around
 the median and those with the largest losses of the per-image difference (averaged over runs),
-ties by image id. The map shown is the protocol's first seed, the value is the average over runs.
+ties by image id; behind them the images that the notes name. The map shown is the protocol's first seed, the
+value is the average over runs.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,27 +18,54 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from study.errors import DataError
 from study.records import Analysis, Contrast, Dataset, GalleryMap, GalleryRow, ImageDifference, Plan, Run
 from study.registry import ATTRIBUTIONS
 from study.store import Store
 
 PER_RULE = 2
-Rule = Literal["gain", "median", "loss"]
+SOME = 3
+"""Image ids that a message names as examples."""
+Rule = Literal["gain", "median", "loss", "hand"]
 
 
 def gallery(
-    analysis: Analysis, scores: pd.DataFrame, plan: Plan, store: Store, datasets: Mapping[str, Dataset]
+    analysis: Analysis,
+    scores: pd.DataFrame,
+    plan: Plan,
+    store: Store,
+    datasets: Mapping[str, Dataset],
+    *,
+    by_hand: Sequence[str] = (),
 ) -> tuple[GalleryRow, ...]:
     """Rows for every model, gains first; empty where no primary contrast has image differences.
 
     Args:
         datasets: key of the data stage -> its films.
+        by_hand: further images, shown whatever their difference.
     """
     first: dict[str, Contrast] = {}
     for contrast in analysis.design.contrasts:
         if contrast.family == "primary" and contrast.attribution:
             first.setdefault(contrast.model, contrast)
-    return tuple(row for contrast in first.values() for row in _rows(contrast, analysis, scores, plan, store, datasets))
+    return tuple(
+        row
+        for contrast in first.values()
+        for row in _rows(contrast, analysis, scores, plan, store, datasets, by_hand=by_hand)
+    )
+
+
+def check_picked(picked: Sequence[str], target: Dataset, notes: Path) -> None:
+    """Refuse images of the notes that have no maps.
+
+    Raises:
+        DataError: with the images that are meant, or some that there are.
+    """
+    known = [target.image_ids[row] for row in target.explained]
+    for image_id in (image_id for image_id in picked if image_id not in known):
+        near = difflib.get_close_matches(image_id, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known[:SOME])}, …"
+        raise DataError(f"{notes}: by_hand: no test image with maps is called '{image_id}'; {hint}")
 
 
 def choose(differences: Sequence[ImageDifference], *, higher_is_better: bool | None) -> list[tuple[Rule, str]]:
@@ -67,6 +97,8 @@ def _rows(
     plan: Plan,
     store: Store,
     datasets: Mapping[str, Dataset],
+    *,
+    by_hand: Sequence[str],
 ) -> list[GalleryRow]:
     differences = {d.image_id: d for d in analysis.image_differences if d.contrast_id == contrast.contrast_id}
     facts = analysis.design.metrics[contrast.metric]
@@ -78,7 +110,8 @@ def _rows(
     ]
     means = cells.groupby(["arm", "image_id"])["value"].mean()
     rows = []
-    for rule, image_id in choose(list(differences.values()), higher_is_better=facts.higher_is_better):
+    chosen = choose(list(differences.values()), higher_is_better=facts.higher_is_better)
+    for rule, image_id in [*chosen, *(("hand", image_id) for image_id in by_hand)]:
         dataset, row = _film(image_id, next(iter(runs.values())), plan, datasets)
         maps = tuple(
             GalleryMap(arm, _map(run, contrast.attribution, plan, store, dataset, row), _value(means, arm, image_id))
@@ -90,7 +123,7 @@ def _rows(
                 model=contrast.model,
                 rule=rule,
                 contrast_id=contrast.contrast_id,
-                difference=differences[image_id].difference,
+                difference=differences[image_id].difference if image_id in differences else None,
                 label=dataset.classes[dataset.targets[row]],
                 image=eight_bit(dataset.images[row]),
                 boxes=dataset.boxes[row],

@@ -98,6 +98,8 @@ class ReportSettings(Frozen):
     """How the report looks; never part of a key."""
 
     languages: Annotated[tuple[Language, ...], MinLen(1)] = ("en",)
+    images: bool = True
+    """Show films with their maps (section 8 of the report); false where no image may leave the site."""
     notes: Text | None = None
     """A YAML file with the team's words (questions, decisions, remarks); default: `notes.yaml` beside the protocol."""
 

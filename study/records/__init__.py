@@ -37,6 +37,7 @@ from study.records.pages import (
     MethodRow,
     ReportInput,
     ScoreFile,
+    StageRate,
     StudyFacts,
 )
 from study.records.planning import Allowance, Job, Plan, Run, Stage, StageContext
@@ -101,6 +102,7 @@ __all__ = [
     "Spread",
     "Stage",
     "StageContext",
+    "StageRate",
     "StudyFacts",
     "UndefinedRule",
     "Weighted",

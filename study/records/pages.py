@@ -34,6 +34,17 @@ class ArmChain:
 
 
 @dataclass(frozen=True)
+class StageRate:
+    """The learning rate of one training stage of a model, and the number of films per step that it is for."""
+
+    model: str
+    kind: str
+    data: str
+    lr: float
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class GalleryMap:
     """One attribution for the gallery: the first seed's map and the run-averaged value."""
 
@@ -44,13 +55,13 @@ class GalleryMap:
 
 @dataclass(frozen=True)
 class GalleryRow:
-    """One image across arms, chosen by rule."""
+    """One image across arms, chosen by rule, or by hand; `difference` is None where this image has none."""
 
     image_id: str
     model: str
-    rule: Literal["gain", "median", "loss"]
+    rule: Literal["gain", "median", "loss", "hand"]
     contrast_id: str
-    difference: float
+    difference: float | None
     label: str
     image: NDArray[np.uint8]
     boxes: NDArray[np.int32]
@@ -131,6 +142,7 @@ class StudyFacts:
         number: report number, counted from 1.
         tables: the files that the scores were read from; empty where this package trained and measured. With tables
             there are no chains, no datasets, and nothing is known of the training.
+        rates: learning rates of the stages, each once, in the order of the chains.
     """
 
     study: str
@@ -147,6 +159,7 @@ class StudyFacts:
     date: str
     number: int
     tables: tuple[ScoreFile, ...] = ()
+    rates: tuple[StageRate, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from study.report import names, numbers, ranks
+from study.report import labels, names, numbers, ranks
 from study.report.cells import alone, metric_head
 from study.report.contrast_tables import of_family
 from study.report.rank_tables import counted
@@ -23,12 +23,13 @@ MOST_RANKED = 4
 
 @dataclass(frozen=True)
 class Answer:
-    """One question over its models: question, headline, a line of numbers per model."""
+    """One question over its models: question, what is compared, headline, a line of numbers per model."""
 
     label: str
     question: str
     headline: Text
     lines: tuple[Text, ...]
+    pair: Text = field(default=same(""))
 
 
 def answers(results: Results) -> list[Answer]:
@@ -43,8 +44,8 @@ def _of_contrasts(results: Results) -> Iterator[Answer]:
     for row in rows:
         key = tuple(row[part] for part in ("question", "treatment", "control", "attribution", "metric"))
         grouped.setdefault(key, []).append(row)
-    labels = {q["question"]: q["id"] for q in results["questions"]}
-    several = {question: sum(key[0] == question for key in grouped) > 1 for question in labels}
+    asked = {q["question"]: q["id"] for q in results["questions"]}
+    several = {question: sum(key[0] == question for key in grouped) > 1 for question in asked}
     whats = {key[3:] for key in grouped}
     said: set[str] = set()
     for key, members in grouped.items():
@@ -56,10 +57,11 @@ def _of_contrasts(results: Results) -> Iterator[Answer]:
         first = key[0] not in said
         said.add(key[0])
         yield Answer(
-            labels[key[0]] if first else "",
-            _question(key[0], members[0], speaker) if first else "",
+            asked[key[0]] if first else "",
+            _question(results, members[0], speaker) if first else "",
             words,
             tuple(result(row, speaker) for row in members),
+            same("") if several[key[0]] or labels.by_default(members[0]) else pair(members[0], speaker),
         )
 
 
@@ -70,8 +72,8 @@ def _what(results: Results, row: Row, *, several: bool) -> Text:
     return same(f"({results['metrics'][row['metric']]['title']}{attribution})")
 
 
-def _question(question: str, row: Row, speaker: Voice) -> str:
-    return question or pair(row, speaker).en
+def _question(results: Results, row: Row, speaker: Voice) -> str:
+    return labels.question(results, row) or pair(row, speaker).en
 
 
 def _of_ranks(results: Results) -> Iterator[Answer]:

@@ -157,6 +157,7 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "Controls are maps that know nothing of the model; each value is a mean over images and runs.",
         "대조는 모델과 무관한 맵이며, 값은 영상과 실행의 평균임.",
     ),
+    "controls.on": ("Controls, models of {arm}", "대조, {arm} 모델"),
     "controls.row": ("{control}, {arm}", "{control}, {arm}"),
     "controls.none": (
         "The protocol names no control map. What a value means in itself cannot be judged from this report.",

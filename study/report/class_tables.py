@@ -19,6 +19,7 @@ from study.report.cells import (
 )
 from study.report.layers import depth
 from study.report.outside import key, several, spoken, target_facts
+from study.report.stage_words import stage_words
 from study.report.table import Cell, Group, Head, Line, Table, number, word_head
 from study.report.terms import TERMS, Text, fill, join, same
 
@@ -95,7 +96,7 @@ def chain_text(stages: Sequence[Sequence[str]]) -> Text:
 
 def _stage_text(kind: str, text: str) -> Text:
     name = TERMS.get(f"stage.{kind}", same(kind))
-    return name + same(f" {text}") if text else name
+    return join([name, stage_words(text)])
 
 
 def per_class(results: Results) -> list[Table]:

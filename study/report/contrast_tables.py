@@ -13,7 +13,7 @@ from study.report.wording import Voice, adjustment, interval, main_interval, pai
 
 Row = Mapping[str, Any]
 Results = Mapping[str, Any]
-PRINT_LINES = 10
+PRINT_LINES = 8
 """Rows of a secondary table in print; the rest is in contrasts.csv and in the page."""
 
 
@@ -58,10 +58,13 @@ def primary(results: Results) -> Table | None:
     rows, names = of_family(results, "primary"), voice(results)
     if not rows:
         return None
+    several = len(results["models"]) > 1
     groups = [
-        Group(label, tuple(_primary_line(results, row, names) for row in members))
+        Group(label, tuple(_primary_line(results, row, names, same(row["model"])) for row in members))
         for label, members in _grouped(results, rows, names)
     ]
+    if not several:
+        groups = [Group(None, tuple(_primary_line(results, row, names, name(results, row, names)) for row in rows))]
     adjusted = next((row["adjustment"] for row in rows if row["adjustment"]), None)
     return Table(
         key="primary",
@@ -73,7 +76,7 @@ def primary(results: Results) -> Table | None:
             adjustment=adjustment(adjusted, "adjusted"),
         ),
         heads=(
-            word_head(TERMS["col.model"]),
+            word_head(TERMS["col.model" if several else "col.contrast"]),
             Head(TERMS["col.delta"]),
             Head(simultaneous.interval_head(rows)),
             *(Head(TERMS[f"col.{column}"]) for column in ("p_adj", "improved")),
@@ -96,9 +99,10 @@ def _grouped(results: Results, rows: Sequence[Row], names: Voice) -> list[tuple[
     return list(labelled.items())
 
 
-def _primary_line(results: Results, row: Row, names: Voice) -> Line:
+def _primary_line(results: Results, row: Row, names: Voice, what: Text) -> Line:
+    """One contrast; its head is the model, or with one model what is compared, and how many runs."""
     unit = results["metrics"][row["metric"]]["unit"]
-    head = fill("runs.pair", model=row["model"], a=row["n_runs_treatment"], b=row["n_runs_control"])
+    head = fill("runs.pair", model=what, a=row["n_runs_treatment"], b=row["n_runs_control"])
     verdict = row["verdict"]
     return Line(
         head,

@@ -7,16 +7,16 @@ from typing import Any
 
 from study.report import numbers, ranks
 from study.report.cells import OPEN, WIDEST, alone, mark, metric_head, primary_attribution
-from study.report.names import group
+from study.report.names import base, group
 from study.report.table import Group, Head, Line, Table, number, word_head
-from study.report.terms import TERMS, fill, same
+from study.report.terms import TERMS, Text, fill, same
 
 Row = Mapping[str, Any]
 Results = Mapping[str, Any]
 
 
-def controls_table(results: Results, model: str) -> Table | None:
-    """Controls as rows beside the real arms of the primary attribution."""
+def controls_table(results: Results, model: str, *, every: bool = True) -> Table | None:
+    """Controls as rows beside the real arms of the primary attribution; unless `every`, on the reference's models only."""
     attribution = shown_attribution(results)
     metrics = control_metrics(results, model)
     if not metrics or attribution is None:
@@ -27,18 +27,31 @@ def controls_table(results: Results, model: str) -> Table | None:
     labels = [attribution, *(label for label, facts in results["attributions"].items() if facts["control"])]
     groups = []
     for label in labels:
-        arms = [arm for arm in _control_arms(results) if any((arm["arm"], model, label, m) in means for m in metrics)]
+        chosen = (
+            _control_arms(results) if every or label == attribution else [a for a in results["arms"] if a["reference"]]
+        )
+        arms = [arm for arm in chosen if any((arm["arm"], model, label, m) in means for m in metrics)]
         lines = tuple(_control_line(results, means, arm, model, label, metrics) for arm in arms)
-        groups += [Group(same(results["attributions"][label]["title"]), lines)] if lines else []
+        groups += [Group(_title(results, label), lines)] if lines else []
     if alone(results):
         groups = [Group(None, tuple(_by_map(results, groups)))]
+    elif not every and len(groups) > 1:
+        reference = next(arm["name"] for arm in results["arms"] if arm["reference"])
+        groups = [groups[0], Group(fill("controls.on", arm=reference), tuple(_by_map(results, groups[1:])))]
     return Table(
         key=f"controls-{results['models'].index(model) + 1}",
         caption=fill("tab.controls.maps" if alone(results) else "tab.controls", model=model),
         heads=(word_head(TERMS["col.map"]), *(Head(metric_head(results, metric)) for metric in metrics)),
         groups=tuple(groups),
-        notes=(TERMS["note.controls"],),
+        notes=(TERMS["note.controls" if every or alone(results) else "more.controls"],),
     )
+
+
+def _title(results: Results, label: str) -> Text:
+    """The map's title; a control's also in Korean, as in the figures."""
+    title = same(results["attributions"][label]["title"])
+    known = TERMS.get(f"name.{base(label)}", title)
+    return Text(title.en, known.ko) if results["attributions"][label]["control"] else title
 
 
 def shown_attribution(results: Results) -> str | None:

@@ -25,7 +25,7 @@ def factor_figures(analysis: Analysis, results: Results, language: Language) -> 
     for number, (model, own) in enumerate(designs.by_model(results, rows).items()):
         ordered = designs.in_order(own)
         labels = [designs.effect_name(results, row, short=True).lang(language) for row in ordered]
-        svg = figures.interaction([records[_place(row)] for row in ordered], analysis, labels, names)
+        svg = figures.interaction([records[_place(row)] for row in ordered], analysis, labels, names, language)
         on = designs.what(results, own)
         caption = fill("fig.factors", first=first, second=second, on=on, model=model, band=_band(results, own[0]))
         yield f"factors-{number}", svg, caption
@@ -42,7 +42,7 @@ def _band(results: Results, row: Mapping[str, Any]) -> Text:
     return fill("fig.forest.band", margin=numbers.margin(row["margin"], results["metrics"][row["metric"]]["unit"]))
 
 
-def dose_figures(analysis: Analysis, results: Results, arms: Mapping[str, str]) -> Iterator[Drawn]:
+def dose_figures(analysis: Analysis, results: Results, arms: Mapping[str, str], language: Language) -> Iterator[Drawn]:
     """One figure per model, of the primary attribution and metric."""
     dose = analysis.design.dose
     if dose is None or not analysis.doses:
@@ -53,7 +53,7 @@ def dose_figures(analysis: Analysis, results: Results, arms: Mapping[str, str]) 
         response = next(each for each in analysis.doses if _cell(each) == place)
         levels = [level for level in analysis.dose_levels if (level.model, level.attribution, level.metric) == place]
         baseline = same("") if reference in dose.arms else fill("fig.dose.baseline", name=arms[reference])
-        svg = figures.dose(response, levels, analysis, arms)
+        svg = figures.dose(response, levels, analysis, arms, language)
         on = designs.what(results, [row])
         yield f"dose-{number}", svg, fill("fig.dose", name=dose.name, on=on, model=row["model"], baseline=baseline)
 

@@ -58,6 +58,8 @@ def _design_rows(results: Results) -> Iterator[tuple[Text, Cell]]:
         yield head, word(text)
     if any(arm["stages"] for arm in results["arms"]):
         yield TERMS["row.finetune"], word(_finetune(results))
+    if results.get("rates"):
+        yield TERMS["row.rate"], word(_rates(results))
     yield TERMS["row.seeds"], word(fill(f"value.{results['seeding']}", seeds=seeds))
     if settings.get("share_pretraining"):
         yield TERMS["row.shared"], word(TERMS["value.shared"])
@@ -91,6 +93,26 @@ def _finetune(results: Results) -> Text:
     """The last stage, said once where it is the same in every arm."""
     last = list(dict.fromkeys(tuple(arm["stages"][-1]) for arm in results["arms"] if arm["stages"]))
     return same("; ".join(text or kind for kind, text in last) or numbers.MISSING)
+
+
+def _rates(results: Results) -> Text:
+    """`MAE 0.002 (0.008); fine-tuning 0.001 (0.004)`: each rate once, with its data where a kind of stage has several."""
+    models = {model: [row for row in results["rates"] if row["model"] == model] for model in results["models"]}
+    said = {model: join(list(_said_rates(rows)), "; ") for model, rows in models.items() if rows}
+    if len(set(said.values())) == 1:
+        return fill("value.rate", rates=next(iter(said.values())))
+    return fill("value.rate", rates=join([same(f"{model}: ") + words for model, words in said.items()], "; "))
+
+
+def _said_rates(rows: Sequence[Row]) -> Iterator[Text]:
+    rates = {row["kind"]: {(r["lr"], r["batch_size"]) for r in rows if r["kind"] == row["kind"]} for row in rows}
+    told = {
+        (row["kind"], row["data"] if len(rates[row["kind"]]) > 1 else "", row["lr"], row["batch_size"]) for row in rows
+    }
+    order = list(dict.fromkeys(row["kind"] for row in rows))
+    for kind, data, lr, batch_size in sorted(told, key=lambda each: (order.index(each[0]), each[1:])):
+        stage = join([TERMS.get(f"stage.{kind}", same(kind)), same(data)])
+        yield fill("value.rate.one", stage=stage, lr=f"{lr:g}", blr=f"{lr * 256 / batch_size:.3g}")
 
 
 def checks(results: Results) -> Table:

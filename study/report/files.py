@@ -12,7 +12,7 @@ from typing import Any
 
 from study.records import Effects, Finding, Mean
 from study.report.table import Cell, Group, Head, Table
-from study.report.terms import Language
+from study.report.terms import Language, Text
 
 Results = Mapping[str, Any]
 _NESTED = ("notes", "sentences_en", "sentences_ko")
@@ -39,8 +39,21 @@ _TEX = {
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "Δ": r"$\Delta$",
+    "α": r"$\alpha$",
+    "ρ": r"$\rho$",
+    "√": r"$\surd$",
+    "⁺": "$^{+}$",
     "†": r"$^{\dagger}$",
+    "●": r"$\bullet$",
+    "○": r"$\circ$",
+    "△": r"$\triangle$",
+    "□": r"\framebox{\phantom{x}}",
+    "·": r"$\cdot$",
     "–": "--",
+    "…": r"\ldots{}",
+    "“": "``",
+    "”": "''",
+    "’": "'",
 }
 
 
@@ -91,7 +104,7 @@ def _csv(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def tables_tex(tables: Sequence[Table], language: Language, *, study: str) -> str:
     """The tables in booktabs style with siunitx `S` columns; each compiles alone."""
-    head = "% Needs \\usepackage{booktabs} and \\usepackage{siunitx}; Korean text needs a font that has it.\n"
+    head = "% Needs \\usepackage{booktabs} and \\usepackage{siunitx}; Korean text needs kotex (LuaLaTeX, XeLaTeX).\n"
     return head + "\n".join(_table(table, language, study) for table in tables)
 
 
@@ -135,14 +148,16 @@ def _column(table: Table, place: int) -> str:
     """`S` for a column of bare numbers, `r` for other numbers, `l` for words."""
     if table.heads[place + 1].kind != "number":
         return "l"
-    texts = [line.cells[place].plain.en for group in table.groups for line in group.lines]
+    cells = [line.cells[place] for group in table.groups for line in group.lines]
+    texts = [cell.plain.en + (f" {cell.detail.en}" if cell.detail else "") for cell in cells]
     bare = [text for text in texts if _NUMBER.fullmatch(text)]
     if not bare or len(bare) + texts.count("–") < len(texts):
         return "r"
     whole = max(len(text.lstrip("+−").replace(",", "").partition(".")[0]) for text in bare)
     decimals = max(len(text.partition(".")[2]) for text in bare)
-    sign = "+" if any(text[0] in "+−" for text in bare) else ""
-    return rf"S[table-format={sign}{whole}.{decimals}]"
+    signed = any(text[0] in "+−" for text in bare)
+    form = f"table-format={'+' if signed else ''}{whole}.{decimals}"
+    return f"S[{form},retain-explicit-plus]" if signed else f"S[{form}]"
 
 
 def _group(group: Group, columns: int, kinds: Sequence[str], language: Language) -> list[str]:
@@ -151,7 +166,8 @@ def _group(group: Group, columns: int, kinds: Sequence[str], language: Language)
         rows.append(rf"\multicolumn{{{columns}}}{{l}}{{{escape(group.label.lang(language))}}} \\")
     for line in group.lines:
         cells = [_cell(cell, kind, language) for cell, kind in zip(line.cells, kinds[1:], strict=True)]
-        rows.append(" & ".join([escape(line.head.lang(language)), *cells]) + r" \\")
+        head = escape(line.head.lang(language)) + _detail(line.detail, language)
+        rows.append(" & ".join([head, *cells]) + r" \\")
     return rows
 
 
@@ -159,6 +175,10 @@ def _cell(cell: Cell, kind: str, language: Language) -> str:
     text = cell.plain.lang(language)
     if kind.startswith("S"):
         return text.replace("−", "-").replace(",", "") if _NUMBER.fullmatch(text) else f"{{{escape(text)}}}"
-    if cell.strong:
-        return rf"\textbf{{{escape(cell.strong)}}}" + escape(text.removeprefix(cell.strong))
-    return escape(text)
+    after = escape(text.removeprefix(cell.strong)) + _detail(cell.detail, language)
+    return (rf"\textbf{{{escape(cell.strong)}}}" if cell.strong else "") + after
+
+
+def _detail(detail: Text, language: Language) -> str:
+    """The second line of a cell, behind the first one in small print."""
+    return rf" {{\footnotesize {escape(detail.lang(language))}}}" if detail else ""

@@ -7,7 +7,7 @@ and the page says where the rest is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from study.report import designs, holes, names, numbers, ranks
@@ -17,7 +17,7 @@ from study.report.changes import changed
 from study.report.contrast_tables import of_family
 from study.report.notes import Notes
 from study.report.outside import planned, spoken
-from study.report.terms import TERMS, Text, fill, join
+from study.report.terms import TERMS, Text, fill, join, same
 
 Row = Mapping[str, Any]
 Results = Mapping[str, Any]
@@ -51,6 +51,9 @@ FITS = (
     Fit(items=2, forest=10),
     Fit(items=2, forest=8, second=False),
     Fit(items=2, answers=4, forest=8, second=False),
+    Fit(items=5, details=False, second=False),
+    Fit(items=3, details=False, forest=12, second=False),
+    Fit(items=2, details=False, answers=10, forest=10, second=False),
     Fit(items=2, details=False, answers=8, forest=8, second=False),
     Fit(items=2, details=False, answers=6, forest=8, second=False),
     Fit(items=2, details=False, answers=5, forest=6, second=False),
@@ -88,7 +91,7 @@ def front(results: Results, notes: Notes, previous: Results | None, fit: Fit) ->
     if len(shown) < len(every):
         more.append(fill("more.questions", n=len(every) - len(shown)))
     if not fit.details:
-        shown = [Answer(a.label, a.question, a.headline, ()) for a in shown]
+        shown = [replace(a, lines=(), pair=same("")) for a in shown]
         more.append(TERMS["more.ranks" if alone(results) else "more.details"])
     return Front(
         counts=tuple(_counts(results)),
@@ -154,6 +157,8 @@ def _quote(results: Results) -> Iterator[Text]:
         yield TERMS["quote.one_run"]
     elif 1 < counts["runs_per_arm_highest"] < FEW_RUNS and rows:
         yield fill("quote.few_runs", n=counts["runs_per_arm_highest"])
+    if any(row["verdict"]["kind"] == "inconclusive" for row in rows):
+        yield TERMS["quote.inconclusive"]
     yield from _centre(results, rows)
     if rows and all(row["margin"] is None for row in rows):
         yield TERMS["quote.no_margin"]

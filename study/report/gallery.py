@@ -36,15 +36,26 @@ class GalleryLine(NamedTuple):
 
 
 class GalleryTable(NamedTuple):
-    """The images of one model for up to five arms."""
+    """The images of one model for up to five arms; `parts` tables hold all arms of this model, this is `part` (from 0)."""
 
     model: str
     heads: tuple[str, ...]
     lines: tuple[GalleryLine, ...]
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def printed(self) -> tuple[GalleryLine, ...]:
+        """All images; the first of each rule where the model needs several tables, so that two stand on a page."""
+        if self.parts < 2:
+            return self.lines
+        rules = [next(other.rule for other in self.lines[place::-1] if other.rule) for place in range(len(self.lines))]
+        by_hand = TERMS["rule.hand"]
+        return tuple(line for line, rule in zip(self.lines, rules, strict=True) if line.rule or rule == by_hand)
 
 
 class Gallery(NamedTuple):
-    """All tables, the rule in words, how many images did not fit, and the sheets of methods."""
+    """All tables, the rule in words, how many images lack some or all pictures here, and the sheets of methods."""
 
     tables: tuple[GalleryTable, ...]
     lead: Text
@@ -54,18 +65,19 @@ class Gallery(NamedTuple):
 
 def gallery(report: ReportInput, results: Results) -> Gallery:
     """The gallery; no tables where the report carries no images, no sheets where it compares no methods."""
-    tables, left, left_out = [], MOST_THUMBNAILS, 0
-    for model in dict.fromkeys(row.model for row in report.gallery):
-        rows = [row for row in report.gallery if row.model == model]
+    tables, left = [], MOST_THUMBNAILS
+    left_out: set[tuple[str, str]] = set()
+    for model, by_hand in dict.fromkeys((row.model, row.rule == "hand") for row in report.gallery):
+        rows = [row for row in report.gallery if (row.model, row.rule == "hand") == (model, by_hand)]
         arms = [map_.arm for map_ in rows[0].maps]
-        for start in range(0, len(arms), ARMS_ACROSS):
-            chosen = arms[start : start + ARMS_ACROSS]
+        parts = [arms[start : start + ARMS_ACROSS] for start in range(0, len(arms), ARMS_ACROSS)]
+        for part, chosen in enumerate(parts, start=len(parts) if by_hand else 0):
             fitting = rows[: max(0, left // (len(chosen) + 1))]
             left -= len(fitting) * (len(chosen) + 1)
-            left_out += len(rows) - len(fitting)
+            left_out |= {(model, row.image_id) for row in rows[len(fitting) :]}
             if fitting:
-                tables.append(_table(fitting, chosen, results))
-    return Gallery(tuple(tables), _lead(report.gallery, results), left_out, sheets(report, results))
+                tables.append(_table(fitting, chosen, results)._replace(part=part, parts=len(parts)))
+    return Gallery(tuple(tables), _lead(report.gallery, results), len(left_out), sheets(report, results))
 
 
 def _lead(rows: Sequence[GalleryRow], results: Results) -> Text:

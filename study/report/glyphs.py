@@ -19,7 +19,9 @@ WORD_JOINER = "\u2060"
 REPLACEMENT = "□"
 
 _FEATURES = ["kern", "tnum", "liga", "ccmp", "locl"]
-_KEPT_PAIR = re.compile(r"(?<=[\uac00-\ud7a3])(?=[\uac00-\ud7a3])|(?<=\+)(?=\+)")
+LONGEST_WHOLE = 14
+"""Syllables of a Hangul word that stays whole; a longer one may break, or it would push a table off the page."""
+_KEPT = re.compile(rf"(?<![\uac00-\ud7a3])[\uac00-\ud7a3]{{2,{LONGEST_WHOLE}}}(?![\uac00-\ud7a3])|\+{{2,}}")
 _TEXT_NODE = re.compile(r">[^<]+<")
 _NOT_TEXT = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", flags=re.DOTALL)
 
@@ -70,7 +72,7 @@ def keep_words_whole(page: str) -> str:
     WeasyPrint ignores `word-break: keep-all` (Kozea/WeasyPrint#1153).
     """
     head, body, rest = page.partition("<body")
-    joined = _TEXT_NODE.sub(lambda node: _KEPT_PAIR.sub(WORD_JOINER, node[0]), rest)
+    joined = _TEXT_NODE.sub(lambda node: _KEPT.sub(lambda word: WORD_JOINER.join(word[0]), node[0]), rest)
     return head + body + joined
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import count
@@ -29,6 +29,7 @@ from study.report.effect_tables import effect_tables, equivalence_table, undefin
 from study.report.finding_tables import balance
 from study.report.front import Front
 from study.report.gallery import Gallery
+from study.report.labels import speaker
 from study.report.layers import layer_tables
 from study.report.methods import glossary, methods
 from study.report.notes import Notes
@@ -45,6 +46,8 @@ FOLDER = Path(__file__).parent
 SECTIONS = range(1, 13)
 WORTH_CUTTING = 1.25
 """A table in print is cut only where it has more than this many times the rows that it may have."""
+LONGEST_WORD = 16
+"""Letters of a word that a head cell keeps whole."""
 METRIC_GROUPS = ("agreement", "faithfulness", "masking", "sanity", "other")
 
 
@@ -143,7 +146,8 @@ def _stays(n: int, tables: Mapping[str, Any], pictures: Pictures, gallery: Galle
 class Page:
     """One rendering: counts figures and tables, speaks the asked languages."""
 
-    def __init__(self, languages: Sequence[Language], *, web: bool) -> None:
+    def __init__(self, languages: Sequence[Language], *, web: bool, spoken: Callable[[str], str] = str) -> None:
+        self._spoken = spoken
         self.first = languages[0]
         self.second = languages[1] if len(languages) > 1 else None
         self.web = web
@@ -151,33 +155,42 @@ class Page:
 
     def say(self, text: Text) -> Markup:
         """Body text: the first language, on the screen also the second one behind the switch."""
-        first = escape(text.lang(self.first))
+        first = escape(self._spoken(text.lang(self.first)))
         if self.second is None or not self.web or text.en == text.ko:
             return first
-        second = escape(text.lang(self.second))
+        second = escape(self._spoken(text.lang(self.second)))
         template = '<span class="l1">{}</span><span class="l2" lang="{}">{}</span>'
         return Markup(template).format(first, self.second, second)
 
     def both(self, text: Text) -> Markup:
         """Headings, verdict lines, glossary: the first language, then the second in secondary colour."""
-        first = escape(text.lang(self.first))
+        first = escape(self._spoken(text.lang(self.first)))
         if self.second is None or text.en == text.ko:
             return first
-        second = escape(text.lang(self.second))
+        second = escape(self._spoken(text.lang(self.second)))
         template = '<span class="b1">{}</span> <span class="b2" lang="{}">{}</span>'
         return Markup(template).format(first, self.second, second)
 
     def block(self, text: Text, css: str = "") -> Markup:
         """Both languages as paragraphs of their own."""
-        first = Markup('<p class="{} b1">{}</p>').format(css, text.lang(self.first))
+        first = Markup('<p class="{} b1">{}</p>').format(css, self._spoken(text.lang(self.first)))
         if self.second is None or text.en == text.ko:
             return first
-        second = Markup('<p class="{} b2" lang="{}">{}</p>').format(css, self.second, text.lang(self.second))
+        second = self._spoken(text.lang(self.second))
+        second = Markup('<p class="{} b2" lang="{}">{}</p>').format(css, self.second, second)
         return first + second
 
     def only(self, text: Text) -> str:
         """The first language alone, for attributes and running titles."""
-        return text.lang(self.first)
+        return self._spoken(text.lang(self.first))
+
+    def other(self, text: Text) -> str:
+        """The second language alone."""
+        return self._spoken(text.lang(self.second or self.first))
+
+    def wordy(self, text: Text) -> bool:
+        """Whether a word is so long that a head cell must break it, or the table would leave the page."""
+        return max(map(len, self.only(text).split()), default=0) > LONGEST_WORD
 
     def term(self, key: str, **values: object) -> Markup:
         """Body text by its key."""
@@ -187,12 +200,12 @@ class Page:
         """A heading by its key."""
         return self.both(TERMS[key])
 
-    def figure(self, picture: Picture) -> Markup:
-        """The figure itself: inline on the screen, image data in the PDF."""
+    def figure(self, picture: Picture, svg: str) -> Markup:
+        """The figure itself, or one panel of it: inline on the screen, image data in the PDF."""
         alt = self.only(fill("alt", caption=picture.caption))
         if self.web:
-            return Markup(picture.svg)
-        data = base64.b64encode(picture.svg.encode("utf8")).decode("ascii")
+            return Markup(svg)
+        data = base64.b64encode(svg.encode("utf8")).decode("ascii")
         return Markup('<img class="fig" alt="{}" src="data:image/svg+xml;base64,{}">').format(alt, data)
 
     def figure_label(self) -> Markup:
@@ -242,7 +255,7 @@ def render_page(content: Content, languages: Sequence[Language], *, web: bool, o
         environment()
         .get_template("base.html")
         .render(
-            page=Page(languages, web=web),
+            page=Page(languages, web=web, spoken=speaker(results)),
             web=web,
             c=content,
             r=results,
@@ -255,7 +268,7 @@ def render_page(content: Content, languages: Sequence[Language], *, web: bool, o
             date=asides.date(results["date"]),
             methods=methods(results),
             glossary=glossary(results, web=web),
-            controls=[controls_table(results, model) for model in results["models"]],
+            controls=[controls_table(results, model, every=web) for model in results["models"]],
             control_sentences=asides.controls(results),
             statistics_notes=asides.statistics_notes(results, most=asides.MOST_NOTES if web else asides.MOST_IN_PRINT),
             warnings=asides.warnings(results, content.notes),

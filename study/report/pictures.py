@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -12,14 +13,17 @@ from study.report import contrast_tables, extent, figures, numbers, omnibus_tabl
 from study.report.cells import alone, primary_attribution
 from study.report.control_tables import control_metrics, shown_attribution
 from study.report.design_pictures import dose_figures, factor_figures
+from study.report.labels import speaker
 from study.report.results import together
 from study.report.simultaneous import at_once, simultaneous_caption, with_simultaneous
-from study.report.terms import TERMS, Language, Text, fill, same
+from study.report.terms import TERMS, Language, Text, fill, join, same
 from study.report.wording import voice
 
 Results = Mapping[str, Any]
-MOST_ESTIMATIONS = 4
-"""Estimation plots in print; the page shows all."""
+MOST_ESTIMATIONS = 2
+"""Rows of estimation plots in print; the page shows all."""
+_ESTIMATION_MM = 48.0
+"""Height of the panels of estimation plots."""
 MOST_RANKS = 12
 """Diagrams of ranks on the page; the tables hold every ranking."""
 _RUN_PANELS = ("auc", "accuracy")
@@ -28,11 +32,21 @@ _RUN_PANELS = ("auc", "accuracy")
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its caption; `svg` is one element, text as text."""
+    """A figure with its caption; `svg` is one element, text as text.
+
+    `beside` are more of its kind in the same row, which has room for `across` of them.
+    """
 
     key: str
     svg: str
     caption: Text
+    beside: tuple[str, ...] = ()
+    across: int = 1
+
+    @property
+    def panels(self) -> tuple[str, ...]:
+        """All its elements, from left to right."""
+        return (self.svg, *self.beside)
 
 
 @dataclass(frozen=True)
@@ -65,10 +79,11 @@ def pictures(report: ReportInput, results: Results) -> Pictures:
     design = analysis.design
     chains = TERMS["fig.design.one" if alone(results) else "fig.design"]
     drawn = _ranks(report, results)
+    lang = report.languages[0]
     return Pictures(
         forest=forest(report, results),
-        design=_one("design", figures.design_chains(facts.chains, design.reference, arms), chains),
-        flow=() if facts.tables else _one("flow", figures.flow(analysis), TERMS["fig.flow"]),
+        design=_one("design", figures.design_chains(facts.chains, design.reference, arms, lang), chains),
+        flow=() if facts.tables else _one("flow", figures.flow(analysis, lang), TERMS["fig.flow"]),
         verdict_rule=_rule(report),
         runs=_one("runs", _run_marks(real, results, report, arms), _runs(results)),
         curves=_curves(report, results),
@@ -77,8 +92,8 @@ def pictures(report: ReportInput, results: Results) -> Pictures:
         controls=_controls(report, results),
         checks=_checks(report, results),
         learning=_learning(report, arms),
-        factors=tuple(p for each in factor_figures(analysis, results, report.languages[0]) for p in _one(*each)),
-        dose=tuple(p for each in dose_figures(analysis, results, arms) for p in _one(*each)),
+        factors=tuple(p for each in factor_figures(analysis, results, lang) for p in _one(*each)),
+        dose=tuple(p for each in dose_figures(analysis, results, arms, lang) for p in _one(*each)),
         first_ranks=drawn[:1] if alone(results) else (),
         more_ranks=drawn[1:] if alone(results) else drawn,
         arm_ranks=_arm_ranks(report, results),
@@ -98,7 +113,7 @@ def _run_marks(real: Sequence[Any], results: Results, report: ReportInput, arms:
     design = report.analysis.design
     if alone(results) and results["counts"]["runs_per_arm_highest"] < 2:
         return None
-    return figures.runs(_primary_first(real, results), design.metrics, design, arms)
+    return figures.runs(_primary_first(real, results), design.metrics, design, arms, report.languages[0])
 
 
 def _ranks(report: ReportInput, results: Results) -> tuple[Picture, ...]:
@@ -178,7 +193,7 @@ def _learning(report: ReportInput, arms: Mapping[str, str]) -> tuple[Picture, ..
     found: list[Picture] = []
     for model in design.models:
         own = [curve for curve in report.learning if curve.model == model]
-        svg = figures.learning_curves(own, design, arms) if own else None
+        svg = figures.learning_curves(own, design, arms, report.languages[0]) if own else None
         found += _one(f"learning-{design.models.index(model)}", svg, fill("fig.learning", model=model))
     return tuple(found)
 
@@ -193,8 +208,9 @@ def forest(report: ReportInput, results: Results, *, rows: int | None = None) ->
     findings = _of_family(together(analysis.findings), "primary")[:rows]
     shown = {finding.contrast_id for finding in findings}
     contrasts = [row for row in contrast_tables.of_family(results, "primary") if row["contrast_id"] in shown]
+    say = speaker(results)
     svg = figures.forest(
-        [with_simultaneous(finding) for finding in findings],
+        [_spoken_sentences(with_simultaneous(finding), say) for finding in findings],
         [row for row in analysis.seed_differences if row.contrast_id in shown],
         {row["contrast_id"]: _judged(row, report.languages[0]) for row in contrasts},
         voice(results).arms,
@@ -209,6 +225,12 @@ def forest(report: ReportInput, results: Results, *, rows: int | None = None) ->
         band=_band(results, contrasts),
     )
     return _one("forest", svg, caption + simultaneous_caption(contrasts))
+
+
+def _spoken_sentences(finding: Finding, say: Callable[[str], str]) -> Finding:
+    """The finding with the labels in its sentences spoken."""
+    english, korean = (tuple(map(say, words)) for words in (finding.sentences_en, finding.sentences_ko))
+    return replace(finding, sentences_en=english, sentences_ko=korean)
 
 
 def _extent(results: Results, rows: Sequence[Mapping[str, Any]]) -> Text:
@@ -259,7 +281,7 @@ def _curves(report: ReportInput, results: Results) -> tuple[Picture, ...]:
     found: list[Picture] = []
     for model in design.models:
         own = [c for c in report.analysis.curves if c.model == model and c.attribution == attribution]
-        svg = figures.curves(own, design, arms) if own else None
+        svg = figures.curves(own, design, arms, report.languages[0]) if own else None
         found += _one(f"curves-{design.models.index(model)}", svg, _curve_caption(own, results, model))
     return tuple(found)
 
@@ -282,7 +304,7 @@ def _curve_caption(curves: Sequence[CurveSummary], results: Results, model: str)
 def _secondary(report: ReportInput, results: Results) -> tuple[Picture, ...]:
     findings = _of_family(report.analysis.findings, "secondary")
     drawn = [with_simultaneous(finding) for finding in findings]
-    svg = figures.secondary_forest(drawn, report.analysis.design.metrics, voice(results).arms)
+    svg = figures.secondary_forest(drawn, report.analysis.design.metrics, voice(results).arms, report.languages[0])
     n = sum(finding.ci_low is not None for finding in findings)
     missed = f"{n * results['alpha']:.0f}"
     rows = [row for row in results["contrasts"] if row["family"] == "secondary" and row["estimate"] is not None]
@@ -295,24 +317,38 @@ def _secondary(report: ReportInput, results: Results) -> tuple[Picture, ...]:
 
 
 def _estimations(report: ReportInput, results: Results) -> tuple[Picture, ...]:
-    analysis, arms = report.analysis, voice(results).arms
-    rows = {row["contrast_id"]: row for row in results["contrasts"]}
-    found: list[Picture] = []
-    for place, finding in enumerate(_of_family(together(analysis.findings), "primary")):
-        images = [row for row in analysis.image_differences if row.contrast_id == finding.contrast_id]
-        if not images:
-            continue
-        svg = figures.estimation(with_simultaneous(finding), analysis, arms)
-        row = rows[finding.contrast_id]
-        caption = fill(
-            "fig.estimation",
-            name=contrast_tables.name(results, row, voice(results), model=True),
-            extent=extent.of_contrast(row),
-            intervals=TERMS["fig.estimation.ci" if row["ci_low"] is not None else "fig.estimation.models"],
-            band=simultaneous_caption([row]) + _band(results, [row]),
-        )
-        found += _one(f"estimation-{place}", svg, caption)
-    return tuple(found)
+    """Two or three contrasts in a row, each row one figure."""
+    drawn = {row.contrast_id for row in report.analysis.image_differences}
+    findings = [f for f in _of_family(together(report.analysis.findings), "primary") if f.contrast_id in drawn]
+    across: Literal[2, 3] = 2 if len(findings) in (1, 2, 4) else 3
+    rows = [findings[start : start + across] for start in range(0, len(findings), across)]
+    draw = partial(figures.estimation, across=across, plot_mm=_ESTIMATION_MM)
+    return tuple(
+        replace(_estimation_row(report, results, row, f"estimation-{place}", draw), across=across)
+        for place, row in enumerate(rows)
+    )
+
+
+def _estimation_row(
+    report: ReportInput, results: Results, findings: Sequence[Finding], key: str, draw: Callable[..., str | None]
+) -> Picture:
+    by_id = {row["contrast_id"]: row for row in results["contrasts"]}
+    rows = [by_id[finding.contrast_id] for finding in findings]
+    asked = {question["question"]: question["id"] for question in results["questions"]}
+    svgs = []
+    for finding in findings:
+        title = f"{asked.get(finding.question, '')} {finding.model}".strip()
+        drawn = with_simultaneous(finding), report.analysis, voice(results).arms, report.languages[0]
+        svgs.append(draw(*drawn, title=title) or "")
+    retrained = any(row["ci_low"] is not None for row in rows)
+    caption = fill(
+        "fig.estimation",
+        name=join([contrast_tables.name(results, row, voice(results), model=True) for row in rows], "; "),
+        extent=extent.of_contrast(rows[0]) if len(rows) == 1 else extent.of_contrasts(rows),
+        intervals=TERMS["fig.estimation.ci" if retrained else "fig.estimation.models"],
+        band=simultaneous_caption(rows) + _band(results, rows),
+    )
+    return Picture(key, svgs[0], caption, tuple(svgs[1:]))
 
 
 def _controls(report: ReportInput, results: Results) -> tuple[Picture, ...]:
@@ -321,7 +357,7 @@ def _controls(report: ReportInput, results: Results) -> tuple[Picture, ...]:
     if not metrics:
         return ()
     shown = shown_attribution(results) if alone(results) else None
-    svg = figures.controls(report.analysis, metrics[0], voice(results).arms, shown)
+    svg = figures.controls(report.analysis, metrics[0], voice(results).arms, shown, report.languages[0])
     return _one("controls", svg, fill("fig.controls", metric=results["metrics"][metrics[0]]["title"]))
 
 
@@ -337,6 +373,6 @@ def _checks(report: ReportInput, results: Results) -> tuple[Picture, ...]:
             continue
         seen.add(finding.model)
         name = contrast_tables.name(results, rows[finding.contrast_id], voice(results), model=True)
-        svg = figures.checks(finding, analysis)
+        svg = figures.checks(finding, analysis, report.languages[0])
         found += _one(f"checks-{len(found)}", svg, fill("fig.checks", name=name))
     return tuple(found)

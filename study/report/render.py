@@ -7,6 +7,7 @@ hundred thumbnails; the page shows everything.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from study.report.terms import TERMS, fill
 
 ATTACHED = ("results.json", "contrasts.csv", "tables.tex")
 MOST_PAGES = 12
-_DRAWN_BY_STYLE = "•·●△×▲▼"
+_DRAWN_BY_STYLE = "•·●○△×▲▼"
 _ALWAYS = "".join(map(chr, range(0x20, 0x7F))) + glyphs.WORD_JOINER + glyphs.REPLACEMENT + _DRAWN_BY_STYLE
 
 
@@ -102,16 +103,21 @@ def _characters(whole: Content, report: ReportInput) -> set[str]:
 
 
 def _fitted(whole: Content, report: ReportInput, unknown: set[str]) -> Content:
-    """The most of page 1 that is one page.
+    """The most of page 1 that is one page; found by halves, as what is much too long takes long to lay out.
 
     Raises:
         RenderingError: even the least of it is longer than a page.
     """
-    for fit in FITS:
-        shorter = _shortened(whole, report, fit)
-        if lay_out(_paper(shorter, report, unknown, only=1)).pages == 1:
-            return shorter
-    raise RenderingError("page 1 does not fit on one page, however little it shows")
+
+    def fits(fit: Fit) -> bool:
+        return lay_out(_paper(_shortened(whole, report, fit), report, unknown, only=1)).pages == 1
+
+    if fits(FITS[0]):
+        return _shortened(whole, report, FITS[0])
+    place = bisect.bisect_left(FITS, True, lo=1, key=fits)
+    if place == len(FITS):
+        raise RenderingError("page 1 does not fit on one page, however little it shows")
+    return _shortened(whole, report, FITS[place])
 
 
 def _shortened(whole: Content, report: ReportInput, fit: Fit) -> Content:

@@ -57,6 +57,7 @@ def results(report: ReportInput, notes: Notes) -> Results:
         "counts": _counts(analysis),
         "arms": _arms(facts, design, notes),
         "models": design.models,
+        "rates": facts.rates,
         "metrics": {name: {**asdict(m), "title": names.metric_title(m)} for name, m in _metrics(analysis).items()},
         "attributions": _attributions(design),
         "questions": _questions(design.contrasts),

@@ -33,7 +33,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "95% 신뢰구간에 0이 없으나, 검정 {m}건 보정 후에는 결론을 유보함.",
     ),
     "remark.above": ("The whole interval lies above the margin.", "신뢰구간 전체가 한계값보다 큼."),
-    "remark.below": ("The whole interval lies below the margin.", "신뢰구간 전체가 한계값보다 작음."),
+    "remark.below": ("The whole interval lies below the negative margin.", "신뢰구간 전체가 음의 한계값보다 작음."),
     "remark.inside": (
         "The difference is inside ±{margin} (90% CI {interval}).",
         "차이가 ±{margin} 안에 있음 (90% 신뢰구간 {interval}).",
@@ -77,11 +77,23 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "more.file": ("{n} more rows: see {file}.", "{n}행 더 있음: {file} 참조."),
     "more.figures": ("More figures ({n}): see report.html.", "그림 {n}개 더 있음: report.html 참조."),
+    "more.controls": (
+        "Means over images and runs. Controls on the other arms’ models: report.html.",
+        "영상과 실행의 평균. 다른 비교군 모델의 대조 맵: report.html 참조.",
+    ),
+    "more.gallery": (
+        "Of every rule the first image; the others are in report.html.",
+        "규칙마다 첫 영상만 실음. 나머지는 report.html 참조.",
+    ),
     "more.thumbnails": (
         "{n} more images of the gallery are left out here; they are listed in results.json.",
         "갤러리 영상 {n}개는 생략됨; 목록은 results.json 참조.",
     ),
     # read before quoting
+    "quote.inconclusive": (
+        "Inconclusive says neither that something changed nor that nothing did: the interval allows both.",
+        "결론 유보는 변화가 있다는 뜻도 없다는 뜻도 아님: 신뢰구간이 둘 다 허용함.",
+    ),
     "quote.population": (
         "One data set ({name}), {images} test images. No claim beyond films of this kind.",
         "데이터 하나({name}), 검사 영상 {images}장. 이와 같은 영상 밖으로는 주장하지 않음.",

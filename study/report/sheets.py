@@ -55,7 +55,7 @@ def sheets(report: ReportInput, results: Results) -> Sheets:
     boxed, left = _boxed(rows), MOST_BYTES
     drawn: dict[int, Sheet] = {}
     for place in medians_first:
-        sheet = _sheet(rows[place], boxed=rows[place].run_id in boxed, printed=not drawn)
+        sheet = _sheet(results, rows[place], boxed=rows[place].run_id in boxed, printed=not drawn)
         left -= sum(len(panel.source) for panel in sheet.panels)
         if left < 0 and drawn:
             break
@@ -79,28 +79,36 @@ def _lead(report: ReportInput, results: Results) -> Text:
     )
 
 
-def _sheet(row: MethodRow, *, boxed: bool, printed: bool) -> Sheet:
+def _sheet(results: Results, row: MethodRow, *, boxed: bool, printed: bool) -> Sheet:
     radiograph = _picture(figures.film(row.image, row.boxes, width_px=PANEL_PX))
     seen = fill("alt.radiograph" if len(row.boxes) else "alt.film", image=row.image_id)
     panels = [Panel(radiograph, seen, TERMS["col.radiograph"], False)]
     for map_ in row.maps:
         title = same(names.attribution_title(map_.attribution))
         picture = _picture(figures.overlay(row.image, map_.map, row.boxes, width_px=PANEL_PX))
-        alt = fill("alt.method", image=row.image_id, map=title, run=row.run_id)
+        alt = fill("alt.method", image=row.image_id, map=title, run=spoken_run(results, row.run_id))
         panels.append(Panel(picture, alt, title, names.is_control(map_.attribution)))
-    return Sheet(_caption(row, boxed=boxed), tuple(panels), _across(len(panels), row.image.shape), printed)
+    return Sheet(_caption(results, row, boxed=boxed), tuple(panels), _across(len(panels), row.image.shape), printed)
 
 
-def _caption(row: MethodRow, *, boxed: bool) -> Text:
+def _caption(results: Results, row: MethodRow, *, boxed: bool) -> Text:
     rule = TERMS[f"rule.{row.rule}.film"]
     return fill(
         "fig.methods",
         image=row.image_id,
         label=row.label,
-        run=row.run_id,
+        run=spoken_run(results, row.run_id),
         probability=numbers.probability(row.probability),
         rule=fill("rule.boxed", rule=rule) if boxed else rule,
     )
+
+
+def spoken_run(results: Results, run_id: str) -> Text:
+    """`MAE random, vit_small, seed 11`; the id itself of a run that the results do not list."""
+    run = next((run for run in results["runs"] if run["run_id"] == run_id), None)
+    if run is None:
+        return same(run_id)
+    return fill("run.spoken", arm=voice(results).arms[run["arm"]], model=run["model"], seed=run["seed"])
 
 
 def _across(n: int, shape: Sequence[int]) -> int:

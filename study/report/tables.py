@@ -102,7 +102,7 @@ def _side_by_side(results: Results, cells: Cells, which: str, columns: Sequence[
         spans=(Head(same("")), *spans) if len(attributions) > 1 else (),
         heads=heads(results, "col.arm", [column.metric for column in columns]),
         groups=tuple(groups),
-        notes=(*metric_notes(results, short=place > 0), *left_out(results, cells, columns)),
+        notes=(*metric_notes(results, short=place > 0 or _told(results, which)), *left_out(results, cells, columns)),
     )
 
 
@@ -130,7 +130,7 @@ def _within_attributions(results: Results, cells: Cells, which: str, columns: Se
                 groups=tuple(groups),
                 notes=(
                     *raw_notes(results, part),
-                    *metric_notes(results, short=place > 0),
+                    *metric_notes(results, short=place > 0 or _told(results, which)),
                     *left_out(results, cells, own),
                 ),
                 print_lines=PRINT_LINES,
@@ -138,6 +138,11 @@ def _within_attributions(results: Results, cells: Cells, which: str, columns: Se
             )
         )
     return made
+
+
+def _told(results: Results, which: str) -> bool:
+    """Whether the table before this group has told what ±, bold and † are: that of faithfulness before ADCC."""
+    return which == "masking" and any(names.group(label) == "faithfulness" for label in results["metrics"])
 
 
 def _arm_lines(results: Results, cells: Cells, columns: Sequence[Column], model: str) -> list[Line]:

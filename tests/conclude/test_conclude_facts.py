@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-from study.conclude.facts import chains, masking_warnings, peak_warnings, proxy_warnings, quarantine_warnings
+from study.conclude.facts import (
+    chains,
+    masking_warnings,
+    peak_warnings,
+    proxy_warnings,
+    quarantine_warnings,
+    rates,
+)
 from study.plan import expand
 from study.protocol import read
 from study.records import Quarantined
@@ -59,6 +66,15 @@ def test_arms_of_a_recipe_are_told_by_what_is_not_as_usual(tmp_path: Path) -> No
     assert texts["baseline"] == "shoulder, 40 epochs"
     assert texts["mixup"] == "shoulder, 40 epochs, mixup 0.2"
     assert texts["saliencymix"] == "shoulder, 40 epochs, saliencymix 1, mix share 0.5, saliency ignores marker"
+
+
+def test_every_learning_rate_is_told_once_with_its_data_and_batch() -> None:
+    plan = expand(read(ROOT / "protocols" / "mae_effect.yaml"), {"chest": "sha256:c", "shoulder": "sha256:s"})
+    told = {(rate.kind, rate.data): rate.lr for rate in rates(plan)}
+    assert told["mae", "chest"] == 2e-3  # what suits the phantom model; the protocol names none
+    assert told["mae", "shoulder"] == 5e-4  # written in the protocol
+    assert set(told) == {("mae", "chest"), ("mae", "shoulder"), ("rotation", "shoulder"), ("finetune", "shoulder")}
+    assert len(rates(plan)) == len(told)
 
 
 def test_side_letters_that_are_pasted_are_named_once_per_arm() -> None:

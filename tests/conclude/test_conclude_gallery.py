@@ -1,9 +1,12 @@
 """Which images the gallery shows, and how a map is laid over them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from study.conclude.gallery import choose, display_map
+from study.conclude.gallery import check_picked, choose, display_map
+from study.errors import DataError
 from study.records import ImageDifference
 
 
@@ -37,6 +40,21 @@ def test_a_map_is_cut_at_zero_stretched_and_scaled_to_one() -> None:
     shown = display_map(np.array([[-2.0, 4.0]], dtype=np.float32), (1, 4), rectified=True)
     # Half-pixel centres: 0, 1, 3, 4 of 4 after the negative half is cut.
     assert shown[0].tolist() == pytest.approx([0.0, 0.25, 0.75, 1.0])
+
+
+class Films:
+    image_ids = ("film-1", "film-2", "chest-1")
+    explained = np.array([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("picked", "hint"), [("film-22", "did you mean 'film-2'?"), ("chest-1", "known are film-1, film-2, …")]
+)
+def test_a_picked_image_without_maps_is_refused_with_what_there_is(picked: str, hint: str) -> None:
+    check_picked(["film-2", "film-1"], Films(), Path("notes.yaml"))  # type: ignore[arg-type]
+    with pytest.raises(DataError) as caught:
+        check_picked(["film-2", picked], Films(), Path("notes.yaml"))  # type: ignore[arg-type]
+    assert str(caught.value) == f"notes.yaml: by_hand: no test image with maps is called '{picked}'; {hint}"
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, 3.0])

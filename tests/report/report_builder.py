@@ -8,7 +8,7 @@ from report_analysis import analysis
 from report_design import ARMS, Made
 from report_films import gallery, method_gallery
 
-from study.records import ArmChain, Deviation, LearningCurve, ReportInput, StudyFacts
+from study.records import ArmChain, Deviation, LearningCurve, ReportInput, StageRate, StudyFacts
 
 __all__ = ["ARMS", "Made", "made_up"]
 
@@ -76,6 +76,15 @@ def _facts(made: Made) -> StudyFacts:
         warnings=("Only one reader drew boxes. Agreement with this reader is measured.",),
         date="2024-04-15",
         number=7,
+        rates=tuple(
+            StageRate(model, kind, data, lr, batch_size)
+            for model in made.models
+            for kind, data, lr, batch_size in (
+                ("mae", "chest", 0.002, 64),
+                ("mae", "shoulder", 0.0005, 64),
+                ("finetune", "shoulder", 0.001, 32),
+            )
+        ),
     )
 
 

@@ -97,7 +97,7 @@ def test_every_panel_says_what_it_shows(report: ReportInput) -> None:
     alts = [panel.alt.en for panel in made_sheets(report).sheets[0].panels]
     assert alts[:2] == [
         "image img_000, radiograph with human box",
-        "image img_000, Grad-CAM, baseline-vit_small-seed11",
+        "image img_000, Grad-CAM, Baseline, vit_small, seed 11",
     ]
     assert len(set(alts)) == len(alts)
 
@@ -105,11 +105,11 @@ def test_every_panel_says_what_it_shows(report: ReportInput) -> None:
 def test_the_caption_names_film_label_run_and_how_sure_the_run_is(report: ReportInput) -> None:
     captions = [sheet.caption for sheet in made_sheets(report).sheets]
     assert captions[1].en == (
-        "Film img_001, label loose, under every map of the run baseline-vit_small-seed11. "
+        "Film img_001, label loose, under every map of the run Baseline, vit_small, seed 11. "
         "Probability of its label 0.812: the median film with a human box."
     )
     assert captions[1].ko == (
-        "영상 img_001, 정답 loose, 실행 baseline-vit_small-seed11, 모든 맵. "
+        "영상 img_001, 정답 loose, 실행 Baseline, vit_small, 시드 11, 모든 맵. "
         "정답의 확률 0.812: 사람이 그린 상자가 있는 영상 중 확률이 중앙값인 영상."
     )
     assert captions[0].en.endswith("0.99996: the surest film with a human box.")

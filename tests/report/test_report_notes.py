@@ -10,7 +10,7 @@ from study.errors import DataError
 from study.report.asides import warnings
 from study.report.notes import Notes, read_notes
 from study.report.results import Results
-from study.report.terms import Text
+from study.report.terms import Text, same
 
 
 def test_no_file_is_no_notes(tmp_path: Path) -> None:
@@ -29,9 +29,20 @@ def test_texts_are_one_string_or_one_per_language(tmp_path: Path) -> None:
     assert notes.arms == {"mae_random": "MAE (r)"}
 
 
+def test_images_are_picked_by_id_with_or_without_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "notes.yaml"
+    path.write_text("by_hand:\n- film-3\n- film-4: odd marker\n- 5: {ko: 표지}\n", encoding="utf8")
+    notes = read_notes(path)
+    assert list(notes.by_hand) == ["film-3", "film-4", "5"]
+    assert notes.picked == (Text("film-3", "film-3"), same("film-4: odd marker"), same("5: 표지"))
+    assert [text.en for text in notes.texts() if text] == ["odd marker", "표지"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("by_hand: [[a]]", r"`by_hand` must hold image ids, each alone or as `image id: why`, not \['a'\]"),
+        ("by_hand: {a: b}", "`by_hand` must be a list, not {'a': 'b'}"),
         ("[1, 2]", "a mapping is expected, with any of: title, arms, remarks, questions"),
         ("qestions: []", "unknown qestions; known: title, arms"),
         ("questions: one", "`questions` must be a list, not 'one'"),

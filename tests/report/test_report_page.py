@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from PIL import ImageFile
 from pypdf import PdfReader
 from report_builder import Made, made_up
+from report_reading import HOLES, NUMBER, formatted, outline, page_of, text_of_pdf
 
 from study.errors import DependencyError
 from study.report import glyphs, pdf, render, summary
@@ -22,66 +22,6 @@ from study.report.front import Fit, front
 from study.report.notes import Notes
 from study.report.render import RenderedReport
 from study.report.terms import TERMS, Language
-
-NUMBER = re.compile(r"(?<![\w.])[+−]?\d+\.\d{3,4}(?![\d.])")
-HOLES = re.compile(r"\bnan\b|\bNone\b|\binf\b|\{\w*\}|−0\.000(?!\d)")
-
-
-class Outline(HTMLParser):
-    """Collects ids, references, headings, captions and alternative texts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.references: list[str] = []
-        self.headings: list[int] = []
-        self.pictures: list[str | None] = []
-        self.tables = self.captions = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if values.get("id"):
-            self.ids.append(str(values["id"]))
-        self.references += [str(values[name]) for name in ("src", "href", "xlink:href") if values.get(name)]
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-        if tag == "img":
-            self.pictures.append(values.get("alt"))
-        if tag == "svg":
-            self.pictures.append(values.get("aria-label"))
-        self.tables += tag == "table"
-        self.captions += tag == "caption"
-
-
-def outline(page: str) -> Outline:
-    parser = Outline()
-    parser.feed(page)
-    return parser
-
-
-def page_of(rendered: RenderedReport) -> str:
-    return rendered.html.read_text(encoding="utf8")
-
-
-def text_of_pdf(path: Path, *pages: int) -> str:
-    span = ["-f", str(pages[0]), "-l", str(pages[-1])] if pages else []
-    done = subprocess.run(["pdftotext", "-layout", *span, str(path), "-"], capture_output=True, check=True)
-    return done.stdout.decode("utf8").replace(glyphs.WORD_JOINER, "")
-
-
-def formatted(results: Any) -> set[str]:
-    """Every number of the results with three and four decimals, and in percent, without its sign."""
-    found: set[str] = set()
-    stack = [results]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            stack += item.values()
-        elif isinstance(item, list):
-            stack += item
-        elif isinstance(item, float):
-            found |= {f"{abs(item):.{digits}f}" for digits in (3, 4, 5)}
-    return found
 
 
 def test_all_files_are_written_and_pages_are_counted(rendered: RenderedReport) -> None:
@@ -231,40 +171,6 @@ def test_what_weasyprint_complains_about_fails_the_report() -> None:
         pdf.lay_out("<html><head><style>p {not-a-property: 1}</style></head><body><p>x</p></body></html>")
     with pytest.raises(pdf.RenderingError, match="picture"):
         pdf.lay_out("<html><body><img alt='' src='file:///nowhere/picture.png'></body></html>")
-
-
-HARD = {
-    "two arms, one run": Made(arms=("baseline", "mae_random"), models=("vit_small",), seeds=(11,), failed=False),
-    "no boxes": Made(metrics=("insertion", "deletion"), primary="insertion", models=("vit_small",)),
-    "no margin": Made(margin=None, models=("vit_small",)),
-    "all undefined": Made(undefined=True, models=("vit_small",)),
-    "hard name": Made(arms=("baseline", "a_very_long_name_<50%>_&_한글이름_of_forty"), models=("vit_small",)),
-    "twelve arms, three models": Made(arms=("baseline", *(f"arm_{n}" for n in range(11))), models=("a", "b", "c")),
-    "Korean first": Made(models=("vit_small",), languages=("ko", "en")),
-    "Korean only": Made(models=("vit_small",), languages=("ko",)),
-    "one arm": Made(arms=("baseline",), models=("vit_small",), failed=False),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("made", HARD.values(), ids=HARD.keys())
-def test_hard_reports_are_whole(made: Made, tmp_path: Path) -> None:
-    rendered = render_report(made_up(made), tmp_path)
-    reader = PdfReader(rendered.pdf)
-    starts = [reader.get_destination_page_number(entry) for entry in reader.outline if not isinstance(entry, list)]
-    assert starts[0] == 0
-    assert starts[1] == 1
-    page = page_of(rendered)
-    assert HOLES.findall(glyphs.text_of(re.sub(r"<svg.*?</svg>", " ", page, flags=re.DOTALL))) == []
-    found = outline(page)
-    assert len(found.ids) == len(set(found.ids))
-    assert found.tables == found.captions
-    known = formatted(json.loads(rendered.results.read_text(encoding="utf8")))
-    assert {
-        number for number in NUMBER.findall(text_of_pdf(rendered.pdf, 1)) if number.lstrip("+−") not in known
-    } == set()
-    for arm in made.arms:
-        assert f"<{arm.partition('<')[2][:6]}" not in page or "<" not in arm
 
 
 @pytest.mark.slow

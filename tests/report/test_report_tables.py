@@ -127,6 +127,14 @@ def test_a_missing_run_says_which_verdicts_rest_on_its_arm(results: Results) -> 
     ]
 
 
+def test_a_change_after_the_lock_says_when_where_what_and_what_was_known(results: Results) -> None:
+    table = fact_tables.deviations(results)
+    assert table is not None
+    (line,) = table.groups[0].lines
+    assert line.head.en == "2024-04-03 10:00"
+    assert [cell.text.en for cell in line.cells] == ["seeds", "[11, 12]", "[11, 12, 13]", "4"]
+
+
 def test_tables_without_anything_to_say_are_left_out() -> None:
     made = make_results(made_up(Made(failed=False, metrics=("insertion",), primary="insertion")), Notes())
     assert fact_tables.missing(made) is None
@@ -139,7 +147,7 @@ def test_latex_escapes_names_and_uses_aligned_columns_for_bare_numbers() -> None
     lines = (Line(same("50%_a & <b>"), (Cell(same("−0.004"), value=-0.004), Cell(same("0.1 ± 0.2"), strong="0.1"))),)
     table = Table("k", same("A_b"), (word_head(same("Arm")), Head(same("Δ")), Head(same("x"))), (Group(None, lines),))
     text = files.tables_tex([table], "en", study="s_1")
-    assert r"\begin{tabular}{lS[table-format=+1.3]r}" in text
+    assert r"\begin{tabular}{lS[table-format=+1.3,retain-explicit-plus]r}" in text
     assert r"50\%\_a \& $<$b$>$ & -0.004 & \textbf{0.1}" in text
     assert r"\label{tab:s-1-k}" in text
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from study.records import Finding
+from study.report.results import Results
+from study.report.terms import Text, join
 from study.report.verdict import judge
+from study.report.wording import remarks, voice
 
 BASE = Finding(
     "c",
@@ -64,6 +67,64 @@ def finding(estimate: float, half: float, p: float, **more: Any) -> Finding:
 def test_the_first_row_that_fits_wins(made: Finding, kind: str, way: str, mark: str, short: str) -> None:
     verdict = judge(made)
     assert (verdict.kind, verdict.way, verdict.mark, verdict.short.en) == (kind, way, mark, short)
+
+
+GOLDEN = [
+    (
+        finding(0.044, 0.01, 0.001),
+        Text("Better, by 0.02 or more", "의미 있는 개선 (0.02 이상)"),
+        Text("The whole interval lies above the margin.", "신뢰구간 전체가 한계값보다 큼."),
+    ),
+    (
+        finding(-0.044, 0.01, 0.001),
+        Text("Worse, by 0.02 or more", "의미 있는 악화 (0.02 이상)"),
+        Text("The whole interval lies below the negative margin.", "신뢰구간 전체가 음의 한계값보다 작음."),
+    ),
+    (finding(0.03, 0.02, 0.01), Text("Better", "개선 (크기 미정)"), Text("", "")),
+    (finding(-0.03, 0.02, 0.01), Text("Worse", "악화 (크기 미정)"), Text("", "")),
+    (
+        finding(0.01, 0.005, 0.01),
+        Text("Better, within ±0.02", "미미한 개선 (±0.02 안)"),
+        Text(
+            "The difference is inside ±0.02 (90% CI +0.006 to +0.014).",
+            "차이가 ±0.02 안에 있음 (90% 신뢰구간 +0.006 ~ +0.014).",
+        ),
+    ),
+    (
+        finding(0.002, 0.01, 0.9),
+        Text("Equivalent within ±0.02", "±0.02 안에서 동등"),
+        Text(
+            "The difference is inside ±0.02 (90% CI −0.006 to +0.010).",
+            "차이가 ±0.02 안에 있음 (90% 신뢰구간 −0.006 ~ +0.010).",
+        ),
+    ),
+    (
+        finding(0.016, 0.02, 0.3),
+        Text("Inconclusive", "결론 유보"),
+        Text("The interval contains both 0 and the margin.", "신뢰구간에 0과 한계값이 모두 들어 있음."),
+    ),
+    (
+        finding(0.002, 0.01, 0.9, margin=None),
+        Text("Inconclusive", "결론 유보"),
+        Text("The interval contains 0.", "신뢰구간에 0이 들어 있음."),
+    ),
+]
+
+
+@pytest.mark.parametrize(("made", "head", "remark"), GOLDEN)
+def test_headline_and_sentence_of_every_verdict_in_both_languages(
+    made: Finding, head: Text, remark: Text, results: Results
+) -> None:
+    verdict = judge(made)
+    assert verdict.head + verdict.tail == head
+    assert join(remarks({**asdict(made), "verdict": asdict(verdict)}, voice(results))) == remark
+
+
+def test_an_interval_that_ends_at_zero_does_not_exclude_it(results: Results) -> None:
+    at_zero = replace(finding(0.03, 0.03, 0.06), ci_low=0.0)
+    assert judge(at_zero).kind == "inconclusive"
+    said = remarks({**asdict(at_zero), "verdict": asdict(judge(at_zero))}, voice(results))
+    assert [text.en for text in said] == ["The interval contains both 0 and the margin."]
 
 
 def test_a_bound_on_the_margin_is_not_beyond_it() -> None:

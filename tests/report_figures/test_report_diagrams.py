@@ -21,6 +21,7 @@ from study.report.figures import (
     perturbation,
     run_marks,
     sheet,
+    wording,
 )
 
 
@@ -60,8 +61,8 @@ def test_a_repeated_stage_is_two_columns() -> None:
 def test_what_all_arms_share_is_one_box(drawn: list[Drawn], made_up: MadeUp) -> None:
     figures.design_chains(made_up.chains, "baseline", made_up.names)
     assert texts(drawn[0]).count("same for all") == 1
-    assert texts(drawn[0]).count("shoulder, 75 epochs") == 1
-    assert texts(drawn[0]).count("chest, random 75%") == 3
+    assert texts(drawn[0]).count("75 epochs") == 1  # below `shoulder` in semibold
+    assert texts(drawn[0]).count("chest") == texts(drawn[0]).count("random 75%") == 3
 
 
 def test_one_arm_shares_with_nobody(drawn: list[Drawn]) -> None:
@@ -253,3 +254,33 @@ def test_every_function_keeps_its_records_as_they_are(made_up: MadeUp) -> None:
     figures.estimation(made_up.findings[0], made_up.analysis, made_up.names)
     figures.controls(made_up.analysis, "ehr", made_up.names)
     assert repr(made_up.analysis) == before
+
+
+WORDY = (
+    "shoulder, center 75 %, 12 epochs, lr 0.0005, mix share 0.5, saliencymix 1, saliency ignores marker",
+    "shoulder, center 75 %, 12 epochs, lr 0.0005, mix share 0.5, saliencymix 1, saliency ignores nothing",
+)
+
+
+@pytest.mark.parametrize("n_stages", [1, 2, 4])
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_boxes_grow_with_their_words_and_cut_nothing(drawn: list[Drawn], n_stages: int, lang: wording.Language) -> None:
+    kinds = ("mae", "rotation", "jigsaw", "finetune")[-n_stages:]
+    arms = [ArmChain(f"arm{n}", tuple((kind, WORDY[n % 2]) for kind in kinds), ()) for n in range(6)]
+    names = {arm.arm: f"무작위 마스킹 사전학습을 거친 뒤 어깨 영상으로 미세조정한 비교군 {arm.arm}" for arm in arms}
+    assert figures.design_chains(arms, "arm0", names, lang) is not None
+    (figure,) = drawn
+    assert not [text for text in texts(figure) if "…" in text]
+    assert not figure.outside()
+    assert not figure.overlapping()
+    said = " ".join(" ".join(texts(figure)).split())
+    assert said.count("ignores marker") == said.count("ignores nothing") == 3 * n_stages
+    assert all(name in said for name in names.values())
+    assert figure.size[1] * 25.4 / 72 <= sheet.TALLEST_MM
+
+
+def test_with_forty_wordy_arms_the_chains_still_fit_a_page(drawn: list[Drawn]) -> None:
+    arms = [ArmChain(f"arm{n}", tuple((kind, WORDY[n % 2]) for kind in ("mae", "finetune")), ()) for n in range(40)]
+    assert figures.design_chains(arms, "arm0", {}) is not None
+    assert drawn[0].size[1] * 25.4 / 72 <= sheet.TALLEST_MM + 0.5
+    assert not drawn[0].outside()

@@ -13,6 +13,7 @@ import pytest
 from conftest import METRICS, Drawn, MadeUp, measuring
 
 from study.report import figures
+from study.report.figures.wording import Language
 
 STUDIES = {
     "usual": MadeUp(n_images=40),
@@ -25,29 +26,28 @@ STUDIES = {
 }
 
 
-def all_figures(study: MadeUp) -> Iterator[str | None]:
+def all_figures(study: MadeUp, lang: Language = "en") -> Iterator[str | None]:
     primary = [each for each in study.findings if each.family == "primary"]
     first_cell = [each for each in study.curves if each.attribution == "gradcam" and each.model == study.models[0]]
-    for lang in ("en", "ko"):
-        yield figures.forest(study.findings, study.seed_differences, study.verdicts, study.names, METRICS, lang)
-    yield figures.secondary_forest(study.findings, METRICS, study.names)
-    yield figures.design_chains(study.chains, study.design.reference, study.names)
-    yield figures.flow(study.analysis)
-    yield figures.verdict_rule("both")
-    yield figures.runs(study.run_means, METRICS, study.design, study.names)
-    yield figures.curves(first_cell, study.design, study.names)
-    for finding in primary[:2]:
-        yield figures.estimation(finding, study.analysis, study.names)
-        yield figures.checks(finding, study.analysis)
-    yield figures.controls(study.analysis, "ehr", study.names)
-    yield figures.learning_curves(study.learning, study.design, study.names)
+    yield figures.forest(study.findings, study.seed_differences, study.verdicts, study.names, METRICS, lang)
+    yield figures.secondary_forest(study.findings, METRICS, study.names, lang)
+    yield figures.design_chains(study.chains, study.design.reference, study.names, lang)
+    yield figures.flow(study.analysis, lang)
+    yield figures.verdict_rule("both" if lang == "en" else lang)
+    yield figures.runs(study.run_means, METRICS, study.design, study.names, lang)
+    yield figures.curves(first_cell, study.design, study.names, lang)
+    for finding, across in zip(primary[:2], (2, 3), strict=False):
+        yield figures.estimation(finding, study.analysis, study.names, lang, across=across)
+        yield figures.checks(finding, study.analysis, lang)
+    yield figures.controls(study.analysis, "ehr", study.names, lang=lang)
+    yield figures.learning_curves(study.learning, study.design, study.names, lang)
 
 
 @lru_cache
-def drawing(name: str) -> tuple[tuple[str, ...], tuple[Drawn, ...]]:
+def drawing(name: str, lang: Language = "en") -> tuple[tuple[str, ...], tuple[Drawn, ...]]:
     """All figures of a study and what was measured on them, made once for all tests."""
     with measuring() as made:
-        svgs = tuple(svg for svg in all_figures(STUDIES[name]) if svg is not None)
+        svgs = tuple(svg for svg in all_figures(STUDIES[name], lang) if svg is not None)
     return svgs, tuple(made)
 
 
@@ -55,9 +55,16 @@ QUICK = "usual", "odd names, holes"
 EVERY = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in STUDIES]
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_no_text_leaves_a_figure_or_covers_another(name: str) -> None:
-    svgs, drawn = drawing(name)
+SPOKEN = [
+    *(pytest.param(name, "en", marks=() if name in QUICK else pytest.mark.slow) for name in STUDIES),
+    ("usual", "ko"),
+    pytest.param("odd names, holes", "ko", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("name", "lang"), SPOKEN)
+def test_no_text_leaves_a_figure_or_covers_another(name: str, lang: Language) -> None:
+    svgs, drawn = drawing(name, lang)
     assert len(svgs) == len(drawn) >= 5
     assert [(figure.name, figure.outside()) for figure in drawn if figure.outside()] == []
     assert [(figure.name, figure.overlapping()) for figure in drawn if figure.overlapping()] == []
@@ -67,7 +74,7 @@ def test_no_text_leaves_a_figure_or_covers_another(name: str) -> None:
 def test_no_figure_is_larger_than_a_page(name: str) -> None:
     for figure in drawing(name)[1]:
         width_mm, height_mm = (side * 25.4 / 72 for side in figure.size)
-        assert round(width_mm) in (87, 180), figure.name
+        assert round(width_mm) in (58, 87, 180), figure.name
         assert height_mm <= 235.5, figure.name
 
 
@@ -83,14 +90,14 @@ def test_twenty_attributions_fit_on_a_page_and_what_is_left_out_is_counted(drawn
 def test_several_blocks_of_curves_share_a_page_and_the_rest_is_counted(drawn: list[Drawn], made_up: MadeUp) -> None:
     figures.curves(made_up.curves, made_up.design, made_up.names)
     texts = [text for text, _ in drawn[0].texts]
-    assert texts.count("Deletion, MoRF ↓") == 2
-    assert "2 more blocks (model and attribution) do not fit on this page" in texts
+    assert texts.count("Deletion, MoRF ↓") == 3
+    assert "1 more blocks (model and attribution) do not fit on this page" in texts
     assert not drawn[0].outside()
 
 
 def page() -> tuple[str, ...]:
-    """All figures of the usual study, the forest in one language."""
-    return drawing("usual")[0][1:]
+    """All figures of the usual study."""
+    return drawing("usual")[0]
 
 
 def test_figures_of_one_page_have_ids_of_their_own() -> None:
@@ -194,3 +201,31 @@ def test_every_exported_figure_is_there_and_nothing_else_is() -> None:
 @pytest.mark.parametrize("name", EMPTY)
 def test_nothing_to_show_is_none(name: str, made_up: MadeUp) -> None:
     assert EMPTY[name](made_up) is None
+
+
+GLOSSARY = re.compile(
+    r"\b(?:arms?|baseline|pretraining|fine-tuning|autoencoder|proxy task|masking|random|runs?|seeds?|attributions?|maps?"
+    r"|human box|agreement|faithfulness|insertion|deletion|confidence|interval|adjusted|margin|equivalent|inconclusive"
+    r"|better|worse|higher|lower|differences?|missing|failed|planned|finished|lost|control|centre|prior|effect|test|images?"
+    r"|patients|pixels|inserted|removed|minus|class|target|epochs?|loss|mean|estimate|used|quantile|verdict|same for all"
+    r"|no value|undefined|counted|methods|reasons?|to|of)\b",
+    flags=re.IGNORECASE,
+)
+
+
+def test_korean_figures_have_no_english_word_but_names() -> None:
+    study = STUDIES["usual"]
+    svgs, drawn = drawing("usual", "ko")
+    own = [*study.names.values(), *study.models]
+    own += [verdict.short for verdict in study.verdicts.values()]
+    own += [facts.title for facts in METRICS.values()] + [run.reason for run in study.runs if run.reason]
+    own += ["Integrated gradients", "Grad-CAM"]
+    for figure in drawn:
+        for text, _ in figure.texts:
+            said = " ".join(text.split())
+            for each in sorted(own, key=len, reverse=True):
+                said = said.replace(each, "")
+            assert not GLOSSARY.findall(said), (figure.name, text)
+    for svg in svgs:
+        assert re.search("[가-힣]", ET.fromstring(svg).get("aria-label") or "")
+        assert re.search("[가-힣]", svg)

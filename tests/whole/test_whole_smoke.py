@@ -3,6 +3,7 @@
 import re
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +61,65 @@ def test_a_second_call_computes_nothing(smoke: Workplace) -> None:
     assert smoke.objects() == before
     assert "report (unchanged)" in said
     assert (smoke.folder / "reports/smoke/report.pdf").read_bytes() == report
+
+
+NOTES = """\
+title: {en: Where the maps lie, ko: 맵의 위치}
+arms: {mae_random: MAE (random)}
+questions: ["Is it fair?"]
+decisions: [Buy seeds]
+plan: ["Kim: five more seeds, until 22 April"]
+by_hand: [shoulder-test-00003, {shoulder-test-00004: the marker is in the box}]
+remarks: {s5: A remark of ours.}
+"""
+
+
+@pytest.mark.slow
+def test_a_report_is_written_again_with_notes_and_without_images_and_shown(smoke: Workplace, tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    folders = ("--runs", str(smoke.folder / "runs"), "--reports", "reports")
+    pdf = tmp_path / "reports/smoke/report.pdf"
+    (tmp_path / "notes.yaml").write_text(NOTES, encoding="utf8")
+    place.study("report", str(place.protocol()), *folders, "--lang", "both")
+    first = " ".join(" ".join(page.extract_text().split()) for page in PdfReader(pdf).pages)
+    for words in (
+        "report 1",
+        "Where the maps lie",
+        "맵의 위치",
+        "This is the first report",
+        "Buy seeds",
+        "A remark of ours.",
+    ):
+        assert words in first
+    for words in (
+        "Is it fair?",
+        "Kim: five more seeds",
+        "Chosen by hand",
+        "shoulder-test-00004: the marker is in the box",
+    ):
+        assert words in first
+    picked = [row for row in place.results()["gallery"] if row["rule"] == "hand"]
+    assert [row["image_id"] for row in picked] == ["shoulder-test-00003", "shoulder-test-00004"]
+    assert all(set(row["values"]) == {"baseline", "mae_random"} for row in picked)
+    assert (tmp_path / "reports/smoke/report.html").read_text("utf8").count("data:image/jpeg") == (6 + 2) * (1 + 2)
+
+    (tmp_path / "notes.yaml").unlink()
+    place.study("report", str(place.protocol(report={"languages": ["en"], "images": False})), *folders)
+    second = " ".join(" ".join(page.extract_text().split()) for page in PdfReader(pdf).pages)
+    assert "report 2" in second
+    assert "Nothing changed since report 1." in second
+    assert "8 (no images given)" in second
+    assert place.results()["gallery"] == []
+    assert "data:image/jpeg" not in (tmp_path / "reports/smoke/report.html").read_text("utf8")
+    assert (tmp_path / "reports/smoke/earlier/001/report.pdf").is_file()
+
+    before = pdf.stat().st_mtime_ns
+    shown = place.study("report", "smoke.yaml", *folders, "--show", "--lang", "both")
+    assert shown.index("Read this before quoting") < shown.index("인용하기 전에")
+    assert "인용하기 전에" not in place.study("report", "smoke.yaml", *folders, "--show")
+    assert pdf.stat().st_mtime_ns == before
+    said = place.study("report", "smoke.yaml", "--reports", "none", "--show", code=2)
+    assert said == "none/smoke: there is no report yet; first: study report smoke\n"
 
 
 @pytest.mark.slow

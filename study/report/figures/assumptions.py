@@ -13,6 +13,7 @@ from scipy.stats import norm
 from study.records import Analysis, Finding, ImageDifference
 from study.report.colours import FAINT, INK, SECONDARY
 from study.report.figures import names, scale, sheet
+from study.report.figures.wording import Language, say
 
 _HEAD_MM, _PLOT_MM, _FOOT_MM = 6.0, 27.0, 9.5
 _LEFT_MM, _BETWEEN_MM, _RIGHT_MM = 14.0, 16.0, 2.0
@@ -22,7 +23,7 @@ _MANY = 1500
 Floats = NDArray[np.float64]
 
 
-def checks(finding: Finding, analysis: Analysis) -> str | None:
+def checks(finding: Finding, analysis: Analysis, lang: Language = "en") -> str | None:
     """Q-Q plot of the image differences, difference against mean, and estimate against number of images.
 
     Images enter the third panel in an order made from their ids, so that neither classes nor the order of
@@ -31,6 +32,7 @@ def checks(finding: Finding, analysis: Analysis) -> str | None:
     Args:
         finding: a primary one.
         analysis: reads its image differences.
+        lang: of the words; `both` is drawn in English.
 
     Returns:
         An SVG 180 mm wide, or None with fewer than five images.
@@ -49,15 +51,15 @@ def checks(finding: Finding, analysis: Analysis) -> str | None:
         panels = [sheet.panel(figure, left, _HEAD_MM, width=width, height=_PLOT_MM) for left in lefts]
         draw_quantiles(panels[0], images, unit)
         draw_levels(panels[1], images, unit)
-        draw_accumulation(panels[2], images, finding, unit)
-        heads = ("Normal Q–Q of differences", "Difference against mean", "Estimate against images used")
-        feet = ("normal quantile", f"mean {title} of both arms", "test images used")
+        draw_accumulation(panels[2], images, finding, unit, lang)
+        heads = [say(f"checks.{key}", lang) for key in ("quantiles", "levels", "counts")]
+        feet = say("checks.normal", lang), say("checks.mean", lang, metric=title), say("checks.images", lang)
         for left, axes, head, foot in zip(lefts, panels, heads, feet, strict=True):
             sheet.write(paper, left, 2.4, head, size=7.8, weight="semibold")
             axes.set_xlabel(sheet.fit(foot, width))
             label = sheet.fit(f"Δ {title}", _PLOT_MM)
             sheet.write(paper, left - _LEFT_MM + 2.1, _HEAD_MM + _PLOT_MM / 2, label, ha="center", rotation=90)
-        return sheet.svg(figure, "checks", "Checks of the assumptions")
+        return sheet.svg(figure, "checks", say("label.checks", lang))
 
 
 def _differences(images: Sequence[ImageDifference]) -> Floats:
@@ -95,7 +97,9 @@ def draw_levels(axes: Axes, images: Sequence[ImageDifference], unit: float) -> A
     return axes
 
 
-def draw_accumulation(axes: Axes, images: Sequence[ImageDifference], finding: Finding, unit: float) -> Axes:
+def draw_accumulation(
+    axes: Axes, images: Sequence[ImageDifference], finding: Finding, unit: float, lang: Language = "en"
+) -> Axes:
     """Mean difference of the first n images with its interval over images, and the margin."""
     shuffled = sorted(images, key=lambda each: hashlib.sha256(each.image_id.encode()).digest())
     values = _differences(shuffled)
@@ -112,7 +116,8 @@ def draw_accumulation(axes: Axes, images: Sequence[ImageDifference], finding: Fi
             axes.axhline(margin, color=SECONDARY, lw=0.7, ls=":")
         shown = np.concatenate([shown, [-finding.margin, finding.margin]])
         far = finding.margin if means[-1] < 0 else -finding.margin
-        sheet.note(axes, 0.99, far, "margin", size=6.4, ha="right", va="bottom", transform=axes.get_yaxis_transform())
+        placing = {"ha": "right", "va": "bottom", "transform": axes.get_yaxis_transform()}
+        sheet.note(axes, 0.99, far, say("margin", lang), size=6.4, **placing)
     _frame(axes, counts.astype(np.float64), shown, unit)
     scale.ticks(axes.xaxis, (max(0.0, axes.get_xlim()[0]), axes.get_xlim()[1]))
     return axes

@@ -11,6 +11,10 @@ from study.report.figures import sheet
 
 _LINE = "#333333"
 _HEAD_MM = 1.5
+_LARGER = 0.7
+"""By how much a title is larger than the lines below it."""
+_EVERY = 10_000
+"""More lines than a text ever has."""
 
 
 class Box(NamedTuple):
@@ -42,6 +46,47 @@ def draw_box(paper: Axes, box: Box, *, fill: str = "#ffffff", edge: str = "#5555
     shape = f"round,pad=0,rounding_size={min(1.0, box.height / 3)}"
     place = (box.left, box.top), box.width, box.height
     paper.add_patch(FancyBboxPatch(*place, boxstyle=shape, facecolor=fill, edgecolor=edge, linewidth=line))
+    return paper
+
+
+class Words(NamedTuple):
+    """What stands in a box: a semibold title and smaller lines below it, wrapped, nothing cut."""
+
+    title: str
+    below: str
+    size: float
+
+    @property
+    def height(self) -> float:
+        """Of both, in millimetres."""
+        return sheet.height_of(self.title, self.size + _LARGER) + self._lower
+
+    @property
+    def _lower(self) -> float:
+        return sheet.height_of(self.below, self.size) if self.below else 0.0
+
+
+def wrapped(title: str, below: str, width: float, *, size: float = 6.5, tallest: float | None = None) -> Words:
+    """The words on as many lines as they need in a box of this width, text at this size.
+
+    With `tallest`, in millimetres, only as many as that height holds, but a line of each at least.
+    """
+    room, lines = width - 2.4, _EVERY if tallest is None else int(tallest // sheet.height_of("", size + _LARGER))
+    upper = sheet.fit(title, room, size=size + _LARGER, weight="semibold", lines=max(1, lines - 1 if below else lines))
+    lower = sheet.fit(below, room, size=size, lines=max(1, lines - upper.count("\n") - 1))
+    return Words(upper, lower, size)
+
+
+def write_words(paper: Axes, box: Box, words: Words) -> Axes:
+    """Wrapped words, centred in the box as one block."""
+    x, y = box.middle
+    size = words.size + _LARGER
+    upper = sheet.height_of(words.title, size)
+    y -= words.height / 2
+    sheet.write(paper, x, y + upper / 2, words.title, size=size, weight="semibold", ha="center")
+    if words.below:
+        middle = y + upper + (words.height - upper) / 2
+        sheet.note(paper, x, middle, words.below, size=words.size, ha="center", colour="#444444")
     return paper
 
 

@@ -10,16 +10,20 @@ from difflib import SequenceMatcher
 from matplotlib.axes import Axes
 
 from study.records import ArmChain
-from study.registry import TRAININGS
 from study.report.colours import style
 from study.report.figures import names, sheet
-from study.report.figures.boxes import Box, arrow_across, draw_box, label_box
+from study.report.figures.boxes import Box, Words, arrow_across, draw_box, wrapped, write_words
 from study.report.figures.key import draw_mark
+from study.report.figures.wording import Language, say
 
-_NAMES_MM, _HEAD_MM, _ROW_MM, _GAP_MM = 38.0, 8.0, 16.6, 3.2
-_TWO_LINES_MM = 12.5
+_NAMES_MM, _GAP_MM, _PAD_MM = 38.0, 2.4, 2.6
+_LEAST_MM = 7.6
+"""Height of a box with one line."""
+_SHARED_FOOT_MM = 6.5
 _BETWEEN_MM = 6.0
 _WIDEST_MM = 40.0
+_SIZES = (6.5, 6.0, 5.5, 5.0)
+"""Of the text in boxes, largest first: the first with which all arms stand on one page."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,43 @@ class Grid:
         return len(self.cells) > 1 and len(texts) == 1 and None not in texts
 
 
-def design_chains(chains: Sequence[ArmChain], reference: str, arm_names: Mapping[str, str]) -> str | None:
+@dataclass(frozen=True)
+class Layout:
+    """Where everything stands, in millimetres, and what is written in the boxes.
+
+    Attributes:
+        lefts, width: of the columns.
+        heads: titles of the columns, wrapped; `head` is their height.
+        rows: top and height of the boxes of each arm.
+        names: of the arms, wrapped.
+        words: of every box, by arm and column.
+        bottom: of the last row.
+    """
+
+    lefts: Sequence[float]
+    width: float
+    heads: Sequence[str]
+    head: float
+    rows: Mapping[str, tuple[float, float]]
+    names: Mapping[str, str]
+    words: Mapping[str, Mapping[int, Words]]
+    bottom: float
+
+
+def design_chains(
+    chains: Sequence[ArmChain], reference: str, arm_names: Mapping[str, str], lang: Language = "en"
+) -> str | None:
     """Rows are arms, columns stages; a heavy outline is what differs from the reference.
 
     A dashed arrow skips a stage that other arms have; a stage that all arms share is one grey box.
+    Boxes grow with their words and nothing is cut, unless so many or so wordy arms exceed a page even
+    in the smallest text: then all rows are equally high and the words end where their boxes do.
 
     Args:
         chains: in the protocol's order.
         reference: label of the arm that the others are compared with.
         arm_names: label -> name for people.
+        lang: of the words; `both` is drawn in English.
 
     Returns:
         An SVG 180 mm wide, or None without arms.
@@ -51,27 +83,17 @@ def design_chains(chains: Sequence[ArmChain], reference: str, arm_names: Mapping
     if not chains:
         return None
     grid = _grid(chains)
-    row_mm = min(_ROW_MM, (sheet.TALLEST_MM - _HEAD_MM) / len(chains))
     with sheet.style():
-        figure, paper = sheet.page(sheet.FULL_MM, _HEAD_MM + len(chains) * row_mm)
-        width = min(_WIDEST_MM, (sheet.FULL_MM - _NAMES_MM - 1 + _BETWEEN_MM) / len(grid.kinds) - _BETWEEN_MM)
-        lefts = [_NAMES_MM + i * (width + _BETWEEN_MM) for i in range(len(grid.kinds))]
-        _draw_heads(paper, grid, lefts, width)
+        layout = _fitting(grid, arm_names, lang)
+        figure, paper = sheet.page(sheet.FULL_MM, layout.bottom)
+        _draw_heads(paper, layout)
         for i, chain in enumerate(chains):
-            y = _HEAD_MM + (i + 0.5) * row_mm
-            draw_mark(paper, 2.0, y, style(i), size=6.0)
-            name = sheet.fit(names.arm(arm_names, chain.arm), _NAMES_MM - 6.5, weight="semibold", lines=2)
-            sheet.write(paper, 4.8, y, name, weight="semibold")
-            _draw_chain(
-                paper,
-                grid,
-                chain.arm,
-                reference,
-                lefts=lefts,
-                row=Box(0.0, y - (row_mm - _GAP_MM) / 2, width, row_mm - _GAP_MM),
-            )
-        _draw_shared(paper, grid, lefts, width=width, height=len(chains) * row_mm)
-        return sheet.svg(figure, "design", "Arms as chains of training stages")
+            top, height = layout.rows[chain.arm]
+            draw_mark(paper, 2.0, top + height / 2, style(i), size=6.0)
+            sheet.write(paper, 4.8, top + height / 2, layout.names[chain.arm], weight="semibold")
+            _draw_chain(paper, grid, layout, chain.arm, reference)
+        _draw_shared(paper, grid, layout, lang)
+        return sheet.svg(figure, "design", say("label.design", lang))
 
 
 def _grid(chains: Sequence[ArmChain]) -> Grid:
@@ -105,44 +127,110 @@ def _placed(chain: ArmChain, kinds: Sequence[str]) -> dict[int, str]:
     return places
 
 
-def _title(kind: str) -> str:
-    return TRAININGS[kind].title if kind in TRAININGS else kind
+def _fitting(grid: Grid, arm_names: Mapping[str, str], lang: Language) -> Layout:
+    """The layout with the largest text that fits on a page, else that with the smallest."""
+    for size in _SIZES:
+        layout = _laid_out(grid, arm_names, lang, size)
+        if layout.bottom <= sheet.TALLEST_MM:
+            return layout
+    row_mm = (sheet.TALLEST_MM - layout.head - _PAD_MM - 1) / len(grid.cells)
+    return _laid_out(grid, arm_names, lang, _SIZES[-1], row_mm=row_mm)
 
 
-def _draw_heads(paper: Axes, grid: Grid, lefts: Sequence[float], width: float) -> None:
-    for i, (left, kind) in enumerate(zip(lefts, grid.kinds, strict=True)):
-        head = sheet.fit(f"{i + 1} {_title(kind)}", width + _BETWEEN_MM - 1, weight="semibold", lines=1)
-        sheet.write(paper, left + width / 2, 2.6, head, weight="semibold", ha="center")
-    paper.plot([0, sheet.FULL_MM], [5.4, 5.4], color="#bbbbbb", lw=0.6)
+def _laid_out(
+    grid: Grid, arm_names: Mapping[str, str], lang: Language, size: float, row_mm: float | None = None
+) -> Layout:
+    gap = _GAP_MM if row_mm is None else min(_GAP_MM, row_mm * 0.15)
+    pad = _PAD_MM if row_mm is None else 0.4
+    tallest = None if row_mm is None else row_mm - gap - pad
+    columns = range(len(grid.kinds))
+    width = min(_WIDEST_MM, (sheet.FULL_MM - _NAMES_MM - 1 + _BETWEEN_MM) / len(columns) - _BETWEEN_MM)
+    heads = [f"{i + 1} {names.stage(grid.kinds[i], lang)}" for i in columns]
+    heads = [sheet.fit(head, width + _BETWEEN_MM - 1, weight="semibold", lines=3) for head in heads]
+    head = max(sheet.height_of(text) for text in heads) + 2.2
+    spoken = {
+        arm: sheet.fit(
+            names.arm(arm_names, arm),
+            _NAMES_MM - 6.5,
+            weight="semibold",
+            lines=99 if row_mm is None else max(1, int(row_mm // sheet.height_of(""))),
+        )
+        for arm in grid.cells
+    }
+    words = {
+        arm: {
+            column: _words(
+                (grid.kinds[column], text),
+                width,
+                lang=lang,
+                size=size,
+                tallest=None if grid.shared(column) else tallest,
+            )
+            for column, text in cells.items()
+        }
+        for arm, cells in grid.cells.items()
+    }
+    rows, y = {}, head + _PAD_MM
+    for arm, cells in words.items():
+        own = [cell.height + pad for column, cell in cells.items() if not grid.shared(column)]
+        height = max([_LEAST_MM, sheet.height_of(spoken[arm]) + 0.6, *own]) if row_mm is None else row_mm - gap
+        rows[arm] = (y, height)
+        y += height + gap
+    tall = [
+        cells[column].height + _SHARED_FOOT_MM for cells in words.values() for column in cells if grid.shared(column)
+    ]
+    bottom = max([y - gap + 0.6, *(head + _PAD_MM + height for height in tall)])
+    lefts = [_NAMES_MM + i * (width + _BETWEEN_MM) for i in columns]
+    return Layout(lefts, width, heads, head, rows, spoken, words, bottom)
 
 
-def _draw_chain(paper: Axes, grid: Grid, arm: str, reference: str, *, lefts: Sequence[float], row: Box) -> None:
-    """One row: its boxes, each as large as `row` and as high on the paper, and arrows between them."""
-    y, width = row.middle[1], row.width
+def _words(stage: tuple[str, str], width: float, *, lang: Language, size: float, tallest: float | None) -> Words:
+    """`chest` in semibold, `random 75 %, 30 epochs` below; the kind's title where nothing is said of the stage."""
+    kind, text = stage
+    said = names.stage_text(text, lang)
+    ends = [said.index(sign) for sign in (", ", ": ") if sign in said]
+    end = min(ends, default=len(said))
+    return wrapped(said[:end] or names.stage(kind, lang), said[end + 2 :], width, size=size, tallest=tallest)
+
+
+def _draw_heads(paper: Axes, layout: Layout) -> None:
+    for left, head in zip(layout.lefts, layout.heads, strict=True):
+        middle = left + layout.width / 2
+        sheet.write(paper, middle, layout.head / 2, head, weight="semibold", ha="center")
+    paper.plot([0, sheet.FULL_MM], [layout.head + 0.4] * 2, color="#bbbbbb", lw=0.6)
+
+
+def _draw_chain(paper: Axes, grid: Grid, layout: Layout, arm: str, reference: str) -> None:
+    """One row: its boxes and the arrows between them."""
+    top, height = layout.rows[arm]
+    y = top + height / 2
     cells = grid.cells[arm]
     columns = sorted(cells)
     for column in columns:
         if grid.shared(column):
             continue
         differs = cells[column] != grid.cells.get(reference, {}).get(column)
-        box = row._replace(left=lefts[column])
+        box = Box(layout.lefts[column], top, layout.width, height)
         draw_box(paper, box, edge="#111111" if differs else "#999999", line=1.3 if differs else 0.7)
-        label_box(paper, box, _title(grid.kinds[column]), cells[column], lines=2 if row.height > _TWO_LINES_MM else 1)
+        write_words(paper, box, layout.words[arm][column])
     if columns and columns[0] > 0 and len(grid.cells) > 1:
-        arrow_across(paper, _NAMES_MM - 1.0, lefts[columns[0]], y, dashed=True)
+        arrow_across(paper, _NAMES_MM - 1.0, layout.lefts[columns[0]], y, dashed=True)
     for before, after in itertools.pairwise(columns):
         if not (grid.shared(before) and grid.shared(after)):
-            arrow_across(paper, lefts[before] + width, lefts[after], y, dashed=after - before > 1)
+            start = layout.lefts[before] + layout.width
+            arrow_across(paper, start, layout.lefts[after], y, dashed=after - before > 1)
 
 
-def _draw_shared(paper: Axes, grid: Grid, lefts: Sequence[float], *, width: float, height: float) -> None:
+def _draw_shared(paper: Axes, grid: Grid, layout: Layout, lang: Language) -> None:
     """Stages that all arms have, each one tall grey box."""
+    top = layout.head + _PAD_MM
     shared = [column for column in range(len(grid.kinds)) if grid.shared(column)]
     for column in shared:
-        box = Box(lefts[column], _HEAD_MM, width, height - 1.5)
+        box = Box(layout.lefts[column], top, layout.width, layout.bottom - 0.6 - top)
         draw_box(paper, box, fill="#f2f2f2", edge="#999999")
-        text = next(iter(grid.cells.values()))[column]
-        label_box(paper, box, _title(grid.kinds[column]), text, lines=4)
-        sheet.note(paper, box.middle[0], box.bottom - 3, "same for all", size=6.4, weight="semibold", ha="center")
+        write_words(paper, box._replace(height=box.height - 3.0), next(iter(layout.words.values()))[column])
+        below = box.middle[0], box.bottom - 2.4
+        sheet.note(paper, *below, say("same for all", lang), size=6.4, weight="semibold", ha="center")
         if column - 1 in shared:
-            arrow_across(paper, lefts[column - 1] + width, lefts[column], box.middle[1])
+            start = layout.lefts[column - 1] + layout.width
+            arrow_across(paper, start, layout.lefts[column], box.middle[1])

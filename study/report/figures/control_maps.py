@@ -11,6 +11,7 @@ from study.records import Analysis
 from study.report import numbers
 from study.report.colours import INK
 from study.report.figures import names, scale, sheet
+from study.report.figures.wording import Language, say
 
 _NAMES_MM, _ROW_MM, _HEAD_MM, _FOOT_MM, _BETWEEN_MM = 32.0, 4.9, 8.0, 9.5, 5.0
 _CENTRE = "control_center"
@@ -25,7 +26,11 @@ class Row(NamedTuple):
 
 
 def controls(
-    analysis: Analysis, metric_name: str, arm_names: Mapping[str, str], attribution: str | None = None
+    analysis: Analysis,
+    metric_name: str,
+    arm_names: Mapping[str, str],
+    attribution: str | None = None,
+    lang: Language = "en",
 ) -> str | None:
     """Means of the arms (filled) and of the control maps (open), one panel per model.
 
@@ -37,12 +42,13 @@ def controls(
         metric_name: label of a metric that exists for controls too.
         arm_names: label -> name for people.
         attribution: of the arms' maps; by default the primary one, else the first that has this metric.
+        lang: of the words; `both` is drawn in English.
 
     Returns:
         An SVG, 87 mm wide for one model and 180 mm for more; None without a control's mean.
     """
     real = attribution or _attribution(analysis, metric_name)
-    rows = _rows(analysis, metric_name, real, arm_names)
+    rows = _rows(analysis, metric_name, real, arm_names, lang)
     if not any(row.control for row in rows):
         return None
     design = analysis.design
@@ -69,13 +75,13 @@ def controls(
             scale.ticks(axes.xaxis, limits, room=width, scale=100.0 if percent else 1.0)
             sheet.note(paper, left, 1.8, sheet.fit(model, width, size=sheet.SMALL))
             if model in strips:
-                words = _strip_words(strips[model], facts.unit if facts else "fraction", reference)
+                words = _strip_words(strips[model], facts.unit if facts else "fraction", reference, lang)
                 sheet.note(paper, left, 5.2, sheet.fit(words, width, size=6.4), size=6.4)
         title = names.cell(design.metrics, "" if len(design.arms) == 1 else real, metric_name)
         arrow = names.arrow(facts.higher_is_better if facts else None)
         label = sheet.fit(title + arrow + (", %" if percent else ""), full - _NAMES_MM)
         sheet.write(paper, (full + _NAMES_MM) / 2, _HEAD_MM + height + 7.2, label, ha="center")
-        return sheet.svg(figure, "controls", "Means of real arms and of control maps")
+        return sheet.svg(figure, "controls", say("label.controls", lang))
 
 
 def _attribution(analysis: Analysis, metric: str) -> str:
@@ -88,7 +94,7 @@ def _attribution(analysis: Analysis, metric: str) -> str:
     return next((name for name in wanted if name in found and name not in design.controls), "")
 
 
-def _rows(analysis: Analysis, metric: str, real: str, arm_names: Mapping[str, str]) -> list[Row]:
+def _rows(analysis: Analysis, metric: str, real: str, arm_names: Mapping[str, str], lang: Language) -> list[Row]:
     """Arms in the protocol's order, then controls; a lone arm goes by the name of its map."""
     design = analysis.design
     means = {(each.arm, each.model, each.attribution): each.mean for each in analysis.means if each.metric == metric}
@@ -100,7 +106,7 @@ def _rows(analysis: Analysis, metric: str, real: str, arm_names: Mapping[str, st
     if len(spoken) == 1:
         spoken = dict.fromkeys(spoken, names.attribution(real))
     rows = [Row(name, values(arm, real), False) for arm, name in spoken.items()]
-    rows += [Row(names.attribution(each), values(design.reference, each), True) for each in design.controls]
+    rows += [Row(names.attribution(each, lang), values(design.reference, each), True) for each in design.controls]
     return [row for row in rows if any(value is not None for value in row.values.values())]
 
 
@@ -136,7 +142,7 @@ def draw_controls(axes: Axes, rows: Sequence[Row], model: str, strip: Strip | No
     return axes
 
 
-def _strip_words(strip: Strip, unit: numbers.Unit, reference: str) -> str:
+def _strip_words(strip: Strip, unit: numbers.Unit, reference: str, lang: Language) -> str:
     """What knowing the middle of the film leaves of the metric; the number first, names may be cut."""
     prior, mean = strip
-    return f"{numbers.difference(mean - prior, unit)}: {reference} − centre prior"
+    return say("minus centre", lang, difference=numbers.difference(mean - prior, unit), reference=reference)

@@ -11,13 +11,18 @@ from study.report import numbers
 from study.report.colours import BAND, INK, SECONDARY, style
 from study.report.figures import names, scale, sheet
 from study.report.figures.key import draw_mark
+from study.report.figures.wording import Language, say
 
 _HEAD_MM, _PLOT_MM, _FOOT_MM = 7.0, 52.0, 10.0
 _LEFT_MM, _RIGHT_MM = 12.0, 26.0
 
 
 def dose(
-    response: DoseResponse, levels: Sequence[DoseLevel], analysis: Analysis, arm_names: Mapping[str, str]
+    response: DoseResponse,
+    levels: Sequence[DoseLevel],
+    analysis: Analysis,
+    arm_names: Mapping[str, str],
+    lang: Language = "en",
 ) -> str | None:
     """The runs over their doses with the fitted line; an arm outside the doses is a dashed level, never dose 0.
 
@@ -26,6 +31,7 @@ def dose(
         levels: its doses.
         analysis: reads the design, run means and the reference's mean.
         arm_names: label -> name for people.
+        lang: of what is said to those who do not see the figure.
 
     Returns:
         An SVG 180 mm wide, or None where no dose has a mean.
@@ -65,7 +71,7 @@ def dose(
         sheet.write(paper, _LEFT_MM, 3.0, title, size=7.8, weight="semibold")
         name = sheet.fit(response.name, width)
         sheet.note(paper, _LEFT_MM + width / 2, _HEAD_MM + _PLOT_MM + 7.4, name, ha="center")
-        return sheet.svg(figure, "dose", "Runs and means over their doses, with the fitted line and its interval")
+        return sheet.svg(figure, "dose", say("label.dose", lang))
 
 
 def _baseline(response: DoseResponse, analysis: Analysis) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,10 +17,17 @@ from study.report import numbers
 from study.report.colours import BAND, FAINT, INK, MODELS_ONLY, VERDICT_FILL, style
 from study.report.figures import names, scale, sheet
 from study.report.figures.key import draw_mark
+from study.report.figures.wording import Language, say
 from study.report.verdict import judge
 
-_HEAD_MM, _PLOT_MM, _FOOT_MM = 6.0, 82.0, 10.0
-_LEFT_MM, _PAIR_MM, _GAP_MM, _DIFFERENCE_MM = 11.5, 31.0, 4.0, 27.0
+_HEAD_MM, _FOOT_MM = 6.0, 9.0
+_LABEL_SIZE = 6.8
+_LEFT_MM, _RIGHT_MM = 11.5, 11.5
+"""Room for the numbers of either axis."""
+_GAP_MM = 0.06
+"""Between the two panels, as a share of the width."""
+_PAIR = 0.55
+"""Share of the images' panel in what is left."""
 _MANY = 1500
 """More images than this are drawn as pixels inside the SVG."""
 
@@ -41,7 +49,16 @@ class Pairs:
     scale: float
 
 
-def estimation(finding: Finding, analysis: Analysis, arm_names: Mapping[str, str]) -> str | None:
+def estimation(
+    finding: Finding,
+    analysis: Analysis,
+    arm_names: Mapping[str, str],
+    lang: Language = "en",
+    *,
+    title: str = "",
+    across: Literal[2, 3] = 2,
+    plot_mm: float = 62.0,
+) -> str | None:
     """Images as faint lines between the arms, a mark per run; beside them the paired differences.
 
     The right side shows the shape of the image differences and their dots, a circle per seed, the estimate
@@ -51,38 +68,65 @@ def estimation(finding: Finding, analysis: Analysis, arm_names: Mapping[str, str
         finding: a primary one.
         analysis: reads the image differences, run means and seed differences of that contrast.
         arm_names: label -> name for people.
+        lang: of the words; `both` is drawn in English.
+        title: over the plot; the model's name without one.
+        across: how many of these figures stand side by side.
+        plot_mm: height of the panels.
 
     Returns:
-        An SVG 87 mm wide, or None where the contrast has no image differences.
+        An SVG 87 or 58 mm wide, or None where the contrast has no image differences.
     """
     pairs = _pairs(finding, analysis)
     if pairs is None:
         return None
     facts = analysis.design.metrics.get(finding.metric)
+    full = sheet.HALF_MM if across == 2 else sheet.THIRD_MM
+    room = full - _LEFT_MM - _RIGHT_MM
+    gap_mm = _GAP_MM * room
+    pair_mm = (room - gap_mm) * _PAIR
+    difference_mm = room - gap_mm - pair_mm
     with sheet.style():
-        figure, paper = sheet.page(sheet.HALF_MM, _HEAD_MM + _PLOT_MM + _FOOT_MM)
-        left = sheet.panel(figure, _LEFT_MM, _HEAD_MM, width=_PAIR_MM, height=_PLOT_MM)
+        labels = [_label(arm_names, arm, full / 2) for arm in (finding.control, finding.treatment)]
+        foot_mm = max(_FOOT_MM, 3.2 + sum(sheet.height_of(label, _LABEL_SIZE) for label in labels))
+        figure, paper = sheet.page(full, _HEAD_MM + plot_mm + foot_mm)
+        left = sheet.panel(figure, _LEFT_MM, _HEAD_MM, width=pair_mm, height=plot_mm)
         draw_pairs(left, pairs)
-        title = names.metric(analysis.design.metrics, finding.metric) + (" (%)" if pairs.scale > 1 else "")
-        label = sheet.fit(title + names.arrow(facts.higher_is_better if facts else None), _PLOT_MM)
-        sheet.write(paper, 2.1, _HEAD_MM + _PLOT_MM / 2, label, ha="center", rotation=90)
-        for place, arm in ((0, finding.control), (1, finding.treatment)):
-            name = sheet.fit(names.arm(arm_names, arm), _PAIR_MM / 2 + 1.0, size=7.0, lines=2)
-            x = _LEFT_MM + _PAIR_MM * (place + 0.45) / 1.9
-            sheet.write(paper, x, _HEAD_MM + _PLOT_MM + 1.8, name, size=7.0, ha="center", va="top")
-        start = _LEFT_MM + _PAIR_MM + _GAP_MM
-        draw_difference(sheet.panel(figure, start, _HEAD_MM, width=_DIFFERENCE_MM, height=_PLOT_MM), pairs)
-        sheet.write(paper, _LEFT_MM, 2.4, sheet.fit(finding.model, _PAIR_MM, weight="semibold"), weight="semibold")
-        sheet.write(paper, start + _DIFFERENCE_MM / 2, 2.4, "difference", ha="center")
+        measured = names.metric(analysis.design.metrics, finding.metric) + (" (%)" if pairs.scale > 1 else "")
+        label = sheet.fit(measured + names.arrow(facts.higher_is_better if facts else None), plot_mm)
+        sheet.write(paper, 2.1, _HEAD_MM + plot_mm / 2, label, ha="center", rotation=90)
+        start = _LEFT_MM + pair_mm + gap_mm
+        draw_difference(sheet.panel(figure, start, _HEAD_MM, width=difference_mm, height=plot_mm), pairs)
+        _heads(paper, title or finding.model, say("difference", lang), full=full, middle=start + difference_mm / 2)
+        _legend(paper, labels, [pairs.styles[arm] for arm in (finding.control, finding.treatment)], _HEAD_MM + plot_mm)
         if finding.p_improve_images is not None:
-            words = f"{numbers.share(finding.p_improve_images)} of images\n{_way(finding.higher_is_better)}"
-            y = _HEAD_MM + _PLOT_MM + 1.8
-            sheet.note(paper, start + _DIFFERENCE_MM / 2, y, words, ha="center", va="top")
-        return sheet.svg(figure, "estimation", "Every image in both arms, and the differences with their intervals")
+            way = "share higher" if finding.higher_is_better is None else "share better"
+            words = say(way, lang, share=numbers.share(finding.p_improve_images))
+            y = _HEAD_MM + plot_mm + 1.8
+            sheet.note(paper, start + difference_mm / 2, y, words, ha="center", va="top")
+        return sheet.svg(figure, "estimation", say("label.estimation", lang))
 
 
-def _way(higher_is_better: bool | None) -> str:
-    return "higher" if higher_is_better is None else "better"
+def _label(arm_names: Mapping[str, str], arm: str, width: float) -> str:
+    return sheet.fit(names.arm(arm_names, arm), width - 4.0, size=_LABEL_SIZE, lines=2)
+
+
+def _legend(paper: Axes, labels: Sequence[str], places: Sequence[int], top: float) -> None:
+    """Below the images' panel the mark and name of either arm, from left to right as above."""
+    y = top + 1.8
+    for label, place in zip(labels, places, strict=True):
+        height = sheet.height_of(label, _LABEL_SIZE)
+        draw_mark(paper, 1.4, y + sheet.height_of("", _LABEL_SIZE) / 2, style(place), size=4.2)
+        sheet.write(paper, 3.2, y, label, size=_LABEL_SIZE, va="top")
+        y += height + 0.2
+
+
+def _heads(paper: Axes, title: str, other: str, *, full: float, middle: float) -> None:
+    """The title on the left; over the differences what they are, where the title leaves room for it."""
+    start = middle - sheet.width_of(other) / 2
+    title = sheet.fit(title, full - 1.0, weight="semibold")
+    sheet.write(paper, 0.0, 2.4, title, weight="semibold")
+    if sheet.width_of(title, weight="semibold") + 2.0 < start:
+        sheet.write(paper, middle, 2.4, other, ha="center")
 
 
 def _pairs(finding: Finding, analysis: Analysis) -> Pairs | None:

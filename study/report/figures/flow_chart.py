@@ -11,8 +11,9 @@ from study.records import Analysis, Finding
 from study.report import numbers
 from study.report.figures import names, sheet
 from study.report.figures.boxes import Box, arrow_across, arrow_down, draw_box, label_box
+from study.report.figures.wording import Language, say
 
-_STATES = {"failed": "failed", "blocked": "not started", "missing": "not run"}
+_STATES = ("failed", "blocked", "missing")
 _LOSSES_MM = 10.4
 _BOX_MM = 9.4
 _MOST_LOSSES = 3
@@ -28,23 +29,24 @@ class Loss(NamedTuple):
     why: str
 
 
-def flow(analysis: Analysis) -> str | None:
+def flow(analysis: Analysis, lang: Language = "en") -> str | None:
     """Runs and images from planned to analysed, with losses and their reasons; at the foot the maps.
 
     Args:
         analysis: reads the planned runs, the primary findings and the counts of undefined values.
+        lang: of the words; `both` is drawn in English.
 
     Returns:
         An SVG 87 mm wide, or None where no run was planned.
     """
     if not analysis.design.runs:
         return None
-    lost_runs, lost_images = _lost_runs(analysis), _lost_images(analysis)
+    lost_runs, lost_images = _lost_runs(analysis, lang), _lost_images(analysis, lang)
     gap = max(6.0, 2.5 + _LOSSES_MM * max(len(lost_runs), len(lost_images)))
     with sheet.style():
         height = _TOP_MM + 2 * _BOX_MM + gap + 6.5 + _FOOT_MM + _TOP_MM
         figure, paper = sheet.page(sheet.HALF_MM, height)
-        runs, images = _run_words(analysis), _image_words(analysis)
+        runs, images = _run_words(analysis, lang), _image_words(analysis, lang)
         x_images = sheet.HALF_MM - _WIDE_MM
         for x, column, losses in ((0.5, runs, lost_runs), (x_images, images, lost_images)):
             _draw_column(paper, x, column, losses, gap=gap)
@@ -53,8 +55,8 @@ def flow(analysis: Analysis) -> str | None:
             arrow_down(paper, x + _COLUMN_MM / 2, bottom, bottom + 6.5)
         foot = Box(0.5, bottom + 6.5, sheet.HALF_MM - 1.0, _FOOT_MM)
         draw_box(paper, foot)
-        label_box(paper, foot, *_product_words(analysis))
-        return sheet.svg(figure, "flow", "Flow of runs and images: planned, lost, analysed")
+        label_box(paper, foot, *_product_words(analysis, lang))
+        return sheet.svg(figure, "flow", say("label.flow", lang))
 
 
 def _primary(analysis: Analysis) -> list[Finding]:
@@ -62,49 +64,58 @@ def _primary(analysis: Analysis) -> list[Finding]:
     return found or list(analysis.findings)
 
 
-def _lost_runs(analysis: Analysis) -> list[Loss]:
+def _lost_runs(analysis: Analysis, lang: Language = "en") -> list[Loss]:
     """Runs that did not finish, by state and reason; what is beyond three kinds in one line."""
     kinds = Counter((run.state, run.reason) for run in analysis.design.runs if run.state != "done")
     counted = kinds.most_common()
     shown = counted if len(counted) <= _MOST_LOSSES else counted[: _MOST_LOSSES - 1]
-    losses = [Loss(f"{n} {_STATES.get(state, state)}", reason) for (state, reason), n in shown]
+    losses = [
+        Loss(say(state, lang, n=str(n)) if state in _STATES else f"{n} {state}", reason) for (state, reason), n in shown
+    ]
     rest = counted[len(shown) :]
     if rest:
-        losses.append(Loss(f"{sum(n for _, n in rest)} more lost", f"{len(rest)} other reasons"))
+        losses.append(
+            Loss(say("more lost", lang, n=str(sum(n for _, n in rest))), say("other reasons", lang, n=str(len(rest))))
+        )
     return losses
 
 
-def _lost_images(analysis: Analysis) -> list[Loss]:
+def _lost_images(analysis: Analysis, lang: Language) -> list[Loss]:
     losses = [each.n_images_listed - each.n_images for each in _primary(analysis)]
     if not losses or max(losses) <= 0:
         return []
     low, high = min(losses), max(losses)
-    amount = numbers.count(high) if low == high else f"{numbers.count(low)} to {numbers.count(high)}"
-    return [Loss(f"{amount} not used", "no value in every arm")]
+    amount = _span(low, high, lang)
+    return [Loss(say("not used", lang, n=amount), say("no value", lang))]
+
+
+def _span(low: int, high: int, lang: Language) -> str:
+    if low == high:
+        return numbers.count(low)
+    return say("to.plain", lang, low=numbers.count(low), high=numbers.count(high))
 
 
 Words = tuple[tuple[str, str], tuple[str, str]]
 
 
-def _run_words(analysis: Analysis) -> Words:
+def _run_words(analysis: Analysis, lang: Language) -> Words:
     design = analysis.design
     done = sum(run.state == "done" for run in design.runs)
-    arms = "1 arm" if len(design.arms) == 1 else f"{len(design.arms)} arms"
+    n_arms = len(design.arms)
+    arms = say("one arm", lang) if n_arms == 1 else say("arms", lang, n=str(n_arms))
     size = f"{arms} × {len(design.models)} × {len(design.seeds)}"
-    planned = f"{numbers.count(len(design.runs))} runs planned", size
-    return planned, (f"{numbers.count(done)} runs finished", "")
+    planned = say("runs planned", lang, n=numbers.count(len(design.runs))), size
+    return planned, (say("runs finished", lang, n=numbers.count(done)), "")
 
 
-def _image_words(analysis: Analysis) -> Words:
+def _image_words(analysis: Analysis, lang: Language) -> Words:
     primary = _primary(analysis)
     listed = _listed(analysis)
     used = sorted({each.n_images for each in primary})
     clusters = max((each.n_clusters for each in primary), default=0)
-    amount = (
-        " to ".join(numbers.count(n) for n in dict.fromkeys((used[0], used[-1]))) if used else numbers.count(listed)
-    )
-    patients = f"{numbers.count(clusters)} patients" if clusters else ""
-    return (f"{numbers.count(listed)} test images", ""), (f"{amount} images", patients)
+    amount = _span(used[0], used[-1], lang) if used else numbers.count(listed)
+    patients = say("patients", lang, n=numbers.count(clusters)) if clusters else ""
+    return (say("test images", lang, n=numbers.count(listed)), ""), (say("images", lang, n=amount), patients)
 
 
 def _listed(analysis: Analysis) -> int:
@@ -113,18 +124,19 @@ def _listed(analysis: Analysis) -> int:
     return max(listed, default=0)
 
 
-def _product_words(analysis: Analysis) -> tuple[str, str]:
+def _product_words(analysis: Analysis, lang: Language) -> tuple[str, str]:
     """Number of maps, and how many values of the primary metric are undefined."""
     design = analysis.design
     done = sum(run.state == "done" for run in design.runs)
     images = _listed(analysis)
     maps = done * images * len(design.attributions)
-    count = f"{done} × {numbers.count(images)} × {len(design.attributions)} methods = {numbers.count(maps)} maps"
+    parts_of = {"runs": str(done), "images": numbers.count(images), "methods": str(len(design.attributions))}
+    count = say("maps", lang, n=numbers.count(maps), **parts_of)
     cells = dict.fromkeys((each.attribution, each.metric) for each in _primary(analysis))
     parts = []
     for cell in list(cells)[:1]:
         undefined = sum(each.n_undefined for each in analysis.means if (each.attribution, each.metric) == cell)
-        parts.append(f"{names.metric(design.metrics, cell[1])} undefined {numbers.count(undefined)} times, counted")
+        parts.append(say("undefined", lang, metric=names.metric(design.metrics, cell[1]), n=numbers.count(undefined)))
     return count, "; ".join(parts)
 
 

@@ -101,7 +101,7 @@ def forest(
                 sheet.write(paper, 0, block.top - _HEAD + 1.5, block.title, weight="semibold", va="bottom")
             draw_words(paper, block, asked, arm_names, lang=lang)
             draw_intervals(_plot(figure, block), block, models, lang)
-        return sheet.svg(figure, "forest", "Forest plot of the primary contrasts")
+        return sheet.svg(figure, "forest", say("label.forest", lang))
 
 
 def _blocks(

@@ -10,6 +10,7 @@ from study.records import Analysis, Factorial, FactorialEffect
 from study.report.colours import BAND, INK, MODELS_ONLY, SECONDARY, style
 from study.report.figures import names, scale, sheet
 from study.report.figures.key import draw_mark
+from study.report.figures.wording import Language, say
 
 _HEAD_MM, _PLOT_MM, _FOOT_MM = 8.5, 43.0, 8.5
 _LEFT_MM, _CELLS_MM, _LEVEL_MM = 11.0, 52.0, 21.0
@@ -18,7 +19,11 @@ _DASHES = ("-", (0.0, (4.0, 2.0)))
 
 
 def interaction(
-    effects: Sequence[FactorialEffect], analysis: Analysis, labels: Sequence[str], level_names: Mapping[str, str]
+    effects: Sequence[FactorialEffect],
+    analysis: Analysis,
+    labels: Sequence[str],
+    level_names: Mapping[str, str],
+    lang: Language = "en",
 ) -> str | None:
     """One mark per run and a bar at the mean of each arm; a line joins the arms of one level of the first factor.
 
@@ -30,6 +35,7 @@ def interaction(
         analysis: reads the design and the run means.
         labels: one per effect.
         level_names: level -> name for people.
+        lang: of what is said to those who do not see the figure.
 
     Returns:
         An SVG 180 mm wide, or None where no arm has a mean.
@@ -72,7 +78,7 @@ def interaction(
                 ha="right",
                 weight=weight,
             )
-        return sheet.svg(figure, "interaction", "Runs and means of the four arms, and the effects with their intervals")
+        return sheet.svg(figure, "interaction", say("label.interaction", lang))
 
 
 def _draw_cells(axes: Axes, effect: FactorialEffect, analysis: Analysis, design: Factorial) -> tuple[float, float]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from study.records import Design, LearningCurve
 from study.registry import TRAININGS
 from study.report.colours import style
-from study.report.figures import scale, sheet
+from study.report.figures import names, scale, sheet
 from study.report.figures.key import arm_key, arm_key_mm, draw_line
+from study.report.figures.wording import Language, say
 
 _COLUMNS = 3
 _HEAD_MM, _PLOT_MM, _FOOT_MM = 9.5, 28.0, 10.0
@@ -30,7 +31,9 @@ class Panel(NamedTuple):
     stage: str
 
 
-def learning_curves(learning: Sequence[LearningCurve], design: Design, arm_names: Mapping[str, str]) -> str | None:
+def learning_curves(
+    learning: Sequence[LearningCurve], design: Design, arm_names: Mapping[str, str], lang: Language = "en"
+) -> str | None:
     """Loss per epoch: median over runs as a line, lowest to highest run as a band.
 
     Args:
@@ -38,6 +41,7 @@ def learning_curves(learning: Sequence[LearningCurve], design: Design, arm_names
             name, else the first one; the name stands on the axis.
         design: order of arms and models.
         arm_names: label -> name for people.
+        lang: of the words; `both` is drawn in English.
 
     Returns:
         An SVG 180 mm wide, or None without histories. Panels that do not fit on a page are counted.
@@ -59,13 +63,14 @@ def learning_curves(learning: Sequence[LearningCurve], design: Design, arm_names
             left = _LEFT_MM + i % _COLUMNS * (width + _BETWEEN_MM)
             top = i // _COLUMNS * row_mm
             mine = [each for each in learning if Panel(each.model, each.stage) == panel]
-            _write_heads(paper, panel, _series(mine[0]), (left, top, width))
-            draw_learning(sheet.panel(figure, left, top + _HEAD_MM, width=width, height=_PLOT_MM), mine, design)
+            _write_heads(paper, panel, _series(mine[0]), (left, top, width), lang)
+            axes = sheet.panel(figure, left, top + _HEAD_MM, width=width, height=_PLOT_MM)
+            draw_learning(axes, mine, design).set_xlabel(say("epoch", lang))
         arm_key(paper, design.arms, arm_names, left=_LEFT_MM, top=rows * row_mm, width=sheet.FULL_MM - _LEFT_MM)
         if len(panels) > most:
-            more = f"{len(panels) - most} more panels (model and stage) do not fit on this page"
+            more = say("more panels", lang, n=str(len(panels) - most))
             sheet.note(paper, _LEFT_MM, paper.get_ylim()[0] - 2, more)
-        return sheet.svg(figure, "learning", "Loss per epoch for each stage and arm")
+        return sheet.svg(figure, "learning", say("label.learning", lang))
 
 
 def _panels(learning: Sequence[LearningCurve], design: Design) -> list[Panel]:
@@ -85,14 +90,20 @@ def _series(curve: LearningCurve) -> str:
     return next((name for name in curve.series if "loss" in name), next(iter(curve.series), ""))
 
 
-def _write_heads(paper: Axes, panel: Panel, series: str, place: tuple[float, float, float]) -> None:
+def _write_heads(paper: Axes, panel: Panel, series: str, place: tuple[float, float, float], lang: Language) -> None:
     left, top, width = place
-    title = TRAININGS[panel.stage].title if panel.stage in TRAININGS else panel.stage
+    title = _title(panel.stage, lang)
     sheet.write(paper, left, top + 2.8, sheet.fit(title, width, weight="semibold"), weight="semibold")
     sheet.note(paper, left, top + 6.3, sheet.fit(panel.model, width, size=sheet.SMALL))
     middle = top + _HEAD_MM + _PLOT_MM / 2
-    label = sheet.fit(series.replace("_", " "), _PLOT_MM)
+    label = sheet.fit(say("loss", lang) if series == "loss" else series.replace("_", " "), _PLOT_MM)
     sheet.write(paper, left - _LEFT_MM + 2.1, middle, label, ha="center", rotation=90)
+
+
+def _title(stage: str, lang: Language) -> str:
+    """`2 Rotation proxy task` of `2 rotation`: the kind may have its place in the chain before it."""
+    place, blank, kind = stage.rpartition(" ")
+    return place + blank + names.stage(kind, lang)
 
 
 def draw_learning(axes: Axes, curves: Sequence[LearningCurve], design: Design) -> Axes:
@@ -116,7 +127,6 @@ def draw_learning(axes: Axes, curves: Sequence[LearningCurve], design: Design) -
     sides = (first, last) if last > first else (first - 0.5, first + 0.5)
     axes.set_xlim(*sides)
     scale.ticks(axes.xaxis, sides, n=5)
-    axes.set_xlabel("epoch")
     return axes
 
 

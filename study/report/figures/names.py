@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from study.records import MetricFacts
-from study.registry import ATTRIBUTIONS
+from study.registry import ATTRIBUTIONS, TRAININGS
+from study.report.figures.wording import Language
+from study.report.stage_words import stage_words
+from study.report.terms import TERMS
 
 
 def arm(names: Mapping[str, str], label: str) -> str:
@@ -13,11 +16,25 @@ def arm(names: Mapping[str, str], label: str) -> str:
     return names.get(label, label)
 
 
-def attribution(label: str) -> str:
-    """Title of an attribution, with the parameters that its label carries."""
+def attribution(label: str, lang: Language = "en") -> str:
+    """Title of an attribution, with the parameters that its label carries; controls are named in the language."""
     name, bracket, parameters = label.partition("[")
     title = ATTRIBUTIONS[name].title if name in ATTRIBUTIONS else name
+    if lang == "ko" and name in ATTRIBUTIONS and ATTRIBUTIONS[name].control:
+        title = TERMS[f"name.{name}"].ko
     return f"{title} {bracket}{parameters}".strip()
+
+
+def stage(kind: str, lang: Language = "en") -> str:
+    """Title of a kind of training stage."""
+    if lang == "ko" and f"stage.{kind}" in TERMS:
+        return TERMS[f"stage.{kind}"].ko
+    return TRAININGS[kind].title if kind in TRAININGS else kind
+
+
+def stage_text(text: str, lang: Language = "en") -> str:
+    """The short text of a stage; `chest, random 75 %, 30 epochs` is `chest, 무작위 75 %, 30 에폭`."""
+    return stage_words(text).ko if lang == "ko" else text
 
 
 def metric(metrics: Mapping[str, MetricFacts], label: str) -> str:

@@ -13,19 +13,25 @@ from study.records import CurveSummary, Design
 from study.report.colours import INK, MODELS_ONLY, style
 from study.report.figures import names, scale, sheet
 from study.report.figures.key import arm_key, arm_key_mm, draw_line, draw_mark
+from study.report.figures.wording import Language, say
 
 _TITLES = {
-    "insertion_morf": ("Insertion, MoRF ↑", "inserted"),
-    "insertion": ("Insertion, MoRF ↑", "inserted"),
-    "deletion_morf": ("Deletion, MoRF ↓", "removed"),
-    "deletion": ("Deletion, MoRF ↓", "removed"),
-    "deletion_lerf": ("Deletion, LeRF ↑", "removed"),
-    "insertion_lerf": ("Insertion, LeRF ↓", "inserted"),
+    "insertion_morf": ("insertion_morf", "inserted"),
+    "insertion": ("insertion_morf", "inserted"),
+    "deletion_morf": ("deletion_morf", "removed"),
+    "deletion": ("deletion_morf", "removed"),
+    "deletion_lerf": ("deletion_lerf", "removed"),
+    "insertion_lerf": ("insertion_lerf", "inserted"),
 }
-_HEAD_MM, _CURVES_MM, _GAP_MM, _FOOT_MM = 5.5, 36.0, 4.0, 10.5
-_DIFFERENCE_MM = 23.0
+"""Curve -> its title among the words of figures, and what happens to the pixels."""
+_HEAD_MM, _CURVES_MM, _GAP_MM, _FOOT_MM = 5.5, 29.0, 3.0, 9.5
+_DIFFERENCE_MM = 19.0
+_STEPS_MM = 7.6, 13.0, 72.0
+"""Of the small panels: the least and the largest distance, and what all of them together should need."""
 _LEFT_MM, _RIGHT_MM, _BETWEEN_MM = 14.5, 3.0, 6.0
 _APART_MM = 1.5
+_LOW_MM = 10.0
+"""Panels closer than this have room for one number only."""
 _TOGETHER = 6
 """More arms than this get a panel each for their difference."""
 
@@ -39,7 +45,9 @@ class Group(NamedTuple):
     attribution: str
 
 
-def curves(summaries: Sequence[CurveSummary], design: Design, arm_names: Mapping[str, str]) -> str | None:
+def curves(
+    summaries: Sequence[CurveSummary], design: Design, arm_names: Mapping[str, str], lang: Language = "en"
+) -> str | None:
     """One block per model and attribution: a column per curve, below it the difference from the reference.
 
     Four curves of an honest study lie on top of each other: the lower row, with its pointwise 95% band on
@@ -50,6 +58,7 @@ def curves(summaries: Sequence[CurveSummary], design: Design, arm_names: Mapping
             figure of one block. Controls are not drawn.
         design: order of arms, and the reference.
         arm_names: label -> name for people.
+        lang: of the words; `both` is drawn in English.
 
     Returns:
         An SVG 180 mm wide, or None without curves. Blocks that do not fit on a page are counted at its foot.
@@ -71,12 +80,12 @@ def curves(summaries: Sequence[CurveSummary], design: Design, arm_names: Mapping
             sheet.note(
                 paper, 0, i * block_mm + 1.8, f"{sheet.fit(names.attribution(group.attribution), 80)}, {group.model}"
             )
-            _draw_group(figure, paper, mine, design=design, arm_names=arm_names, top=i * block_mm + 3.5)
+            _draw_group(figure, paper, mine, design=design, arm_names=arm_names, top=i * block_mm + 3.5, lang=lang)
         _draw_key(paper, design, arm_names, len(shown) * block_mm)
         if shown != groups:
-            more = f"{len(groups) - len(shown)} more blocks (model and attribution) do not fit on this page"
+            more = say("more blocks", lang, n=str(len(groups) - len(shown)))
             sheet.note(paper, _LEFT_MM, paper.get_ylim()[0] - 2, more)
-        return sheet.svg(figure, "curves", "Insertion and deletion curves, and their difference from the reference")
+        return sheet.svg(figure, "curves", say("label.curves", lang))
 
 
 def _order(group: Group, design: Design) -> tuple[int, int, Group]:
@@ -93,7 +102,16 @@ def _block_mm(n_others: int) -> float:
 
 def _step_mm(n_others: int) -> float:
     """Distance of the small panels: as many as there are must stand on a page with their key."""
-    return max(8.0, min(14.5, (sheet.TALLEST_MM - 80.0) / n_others))
+    least, largest, together = _STEPS_MM
+    return max(least, min(largest, together / n_others))
+
+
+def _thin(axes: Axes) -> None:
+    """Of the numbers on the vertical axis only the one farthest from 0, where a line is."""
+    places = list(axes.get_yticks())
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    far = max(places, key=abs, default=0.0)
+    axes.set_yticks(places, [label if y == far else "" for y, label in zip(places, labels, strict=True)])
 
 
 def _draw_key(paper: Axes, design: Design, arm_names: Mapping[str, str], top: float) -> None:
@@ -108,6 +126,7 @@ def _draw_group(
     design: Design,
     arm_names: Mapping[str, str],
     top: float,
+    lang: Language,
 ) -> None:
     found = list(dict.fromkeys(each.curve for each in summaries))
     kinds = sorted(found, key=lambda kind: list(_TITLES).index(_base(kind)) if _base(kind) in _TITLES else len(_TITLES))
@@ -117,6 +136,7 @@ def _draw_group(
     for column, kind in enumerate(kinds):
         place = _LEFT_MM + column * (width + _BETWEEN_MM), width
         title, verb = _TITLES.get(_base(kind), (kind, "changed"))
+        title = say(title, lang) if _base(kind) in _TITLES else title
         mine = {each.arm: each for each in summaries if each.curve == kind}
         head = sheet.fit(title + kind[len(_base(kind)) :], width, size=7.8, weight="semibold")
         sheet.write(paper, place[0], top + 2.6, head, size=7.8, weight="semibold")
@@ -126,11 +146,13 @@ def _draw_group(
         for each in panels:
             each.set_ylim(*differences)
             scale.ticks(each.yaxis, differences, n=4 if len(panels) == 1 else 2, signed=True)
-        _across([axes, *panels], f"pixels {verb}, %")
+            if len(panels) > 1 and _step_mm(len(panels)) < _LOW_MM:
+                _thin(each)
+        _across([axes, *panels], say(f"pixels {verb}", lang))
         if column:
             for each in (axes, *panels):
                 each.set_yticklabels([])
-    _ordinates(paper, design, arm_names, top)
+    _ordinates(paper, design, arm_names, top, lang)
 
 
 def _base(kind: str) -> str:
@@ -211,15 +233,15 @@ def _across(column: Sequence[Axes], label: str) -> None:
     column[-1].set_xlabel(label)
 
 
-def _ordinates(paper: Axes, design: Design, arm_names: Mapping[str, str], top: float) -> None:
+def _ordinates(paper: Axes, design: Design, arm_names: Mapping[str, str], top: float, lang: Language) -> None:
     """What the vertical axes measure; with a panel per arm, the arm's mark beside its panel."""
     others = [arm for arm in design.arms if arm != design.reference]
     middle = top + _HEAD_MM + _CURVES_MM / 2
-    sheet.write(paper, 2.1, middle, "p(target class)", ha="center", rotation=90)
+    sheet.write(paper, 2.1, middle, say("p(target class)", lang), ha="center", rotation=90)
     below = top + _HEAD_MM + _CURVES_MM + _GAP_MM
     if others and len(others) < _TOGETHER:
         width = _DIFFERENCE_MM + 6
-        words = sheet.fit(f"minus {names.arm(arm_names, design.reference)}", width)
+        words = sheet.fit(say("minus", lang, arm=names.arm(arm_names, design.reference)), width)
         sheet.write(paper, 2.1, below + _DIFFERENCE_MM / 2, words, ha="center", rotation=90)
         return
     for i, arm in enumerate(others):

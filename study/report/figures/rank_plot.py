@@ -6,7 +6,7 @@ Reference: Demsar, Statistical comparisons of classifiers over multiple data set
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from matplotlib.axes import Axes
 
@@ -32,7 +32,7 @@ class Spot(NamedTuple):
 
 
 def ranks(
-    ranking: Ranking, controls: Collection[str], lang: Language = "en", of: str = "attribution methods"
+    ranking: Ranking, controls: Collection[str], lang: Language = "en", of: Literal["maps", "arms"] = "maps"
 ) -> str | None:
     """Average ranks on an axis, names left and right of it, bars over methods that are not told apart.
 
@@ -50,7 +50,7 @@ def ranks(
     """
     if len(ranking.attributions) < 2 or ranking.critical_difference is None:
         return None
-    side = _side_mm(ranking)
+    side = _side_mm(ranking, lang)
     spots = _spots(ranking, side)
     bars = _stacked(ranking.groups, {spot.label: spot.x for spot in spots})
     half = -(-len(spots) // 2)
@@ -68,19 +68,20 @@ def ranks(
                 end=side if i < half else sheet.FULL_MM - side,
                 control=spot.label in controls,
                 close=spot.label in close,
+                lang=lang,
             )
         for i, level in enumerate(bars):
             for low, high in level:
                 y = _HEAD_MM + _GAP_MM + i * _BAR_MM
                 paper.plot([low - 0.7, high + 0.7], [y, y], color=INK, lw=2.2, zorder=5)
-        return sheet.svg(figure, "ranks", f"Average ranks of {of} with their critical difference")
+        return sheet.svg(figure, "ranks", say(f"label.ranks.{of}", lang))
 
 
-def _side_mm(ranking: Ranking) -> float:
+def _side_mm(ranking: Ranking, lang: Language) -> float:
     """Room for names and ranks on either side: as much as the longest needs, within limits."""
     words = say("rank.axis", "en"), say("rank.axis", "ko")
     named = [
-        sheet.width_of(names.attribution(label), size=_LABEL_SIZE, weight="semibold") + 12.0
+        sheet.width_of(names.attribution(label, lang), size=_LABEL_SIZE, weight="semibold") + 12.0
         for label in ranking.attributions
     ]
     return min(_WIDEST_MM, max(*named, *(sheet.width_of(each, size=sheet.SMALL) + 4.0 for each in words)))
@@ -135,7 +136,7 @@ def _draw_axis(paper: Axes, n: int, difference: float, *, side: float, lang: Lan
             paper.plot([x, x], [5.2, 6.8], color=INK, lw=0.8)
 
 
-def _draw_spot(paper: Axes, spot: Spot, y: float, *, end: float, control: bool, close: bool) -> None:
+def _draw_spot(paper: Axes, spot: Spot, y: float, *, end: float, control: bool, close: bool, lang: Language) -> None:
     """A mark on the axis, an elbow from it to the side, and there its name and rank."""
     left = end < sheet.FULL_MM / 2
     margin = end if left else sheet.FULL_MM - end
@@ -145,7 +146,7 @@ def _draw_spot(paper: Axes, spot: Spot, y: float, *, end: float, control: bool, 
     rank = numbers.fixed(spot.rank, 2)
     room = margin - sheet.width_of(rank, size=_LABEL_SIZE) - 4.0
     weight: sheet.Weight = "semibold" if close else "regular"
-    name = sheet.fit(names.attribution(spot.label), room, size=_LABEL_SIZE, weight=weight)
+    name = sheet.fit(names.attribution(spot.label, lang), room, size=_LABEL_SIZE, weight=weight)
     colour = SECONDARY if control else TEXT
     side = -1.0 if left else 1.0
     across: sheet.Across = "right" if left else "left"

@@ -11,7 +11,7 @@ from study.report.colours import BAND, HAIRLINE, INK, VERDICT_FILL
 from study.report.figures import sheet
 from study.report.figures.wording import WORDS, Language, say
 
-_HEAD_MM, _ROW_MM = 5.6, 6.9
+_HEAD_MM, _ROW_MM = 5.6, 6.1
 _P, _INTERVAL, _PLOT, _PLOT_WIDTH, _VERDICT, _OTHER = 0.0, 15.0, 66.0, 56.0, 125.0, 164.0
 
 _REACH = 2.15
@@ -67,13 +67,13 @@ def verdict_rule(lang: Language = "en", *, alpha: float = 0.05) -> str:
             sheet.write(paper, _VERDICT, y, words, weight="semibold")
             if lang == "both":
                 sheet.write(paper, _OTHER, y, WORDS[example.says].ko, size=7.0, colour="#444444")
-        return sheet.svg(figure, "verdict-rule", "How a verdict is reached")
+        return sheet.svg(figure, "verdict-rule", say("label.rule", lang))
 
 
 def _draw_heads(paper: Axes, lang: Language) -> None:
     y = _HEAD_MM - 2.6
     heads = (
-        (_P, "p adj." if lang != "ko" else "보정 p"),
+        (_P, say("p adj.", lang)),
         (_INTERVAL, say("interval", lang)),
         (_VERDICT, say("verdict", lang)),
     )

@@ -11,6 +11,7 @@ from study.records import Design, MetricFacts, RunMean
 from study.report.colours import style
 from study.report.figures import names, scale, sheet
 from study.report.figures.key import arm_key, arm_key_mm, draw_mark
+from study.report.figures.wording import Language, say
 
 _PANELS = 4
 _PLOT_MM = 31.0
@@ -31,6 +32,7 @@ def runs(
     metrics: Mapping[str, MetricFacts],
     design: Design,
     arm_names: Mapping[str, str],
+    lang: Language = "en",
 ) -> str | None:
     """Up to four panels with one mark per run, a bar at the mean and a cross for a run without a value.
 
@@ -42,6 +44,7 @@ def runs(
         metrics: facts by label.
         design: order of arms and models, and which runs were lost.
         arm_names: label -> name for people.
+        lang: of the words; `both` is drawn in English.
 
     Returns:
         An SVG 180 mm wide, or None without any value.
@@ -61,7 +64,7 @@ def runs(
             facts = metrics.get(cell.metric)
             axes = sheet.panel(figure, left, _HEAD_MM, width=width, height=_PLOT_MM)
             lost = draw_runs(axes, values, design, model=cell.model, facts=facts)
-            _head(paper, cell, metrics, (left, width), lost=lost)
+            _head(paper, cell, metrics, (left, width), lost=say("no run", lang) if lost else "")
         arm_key(
             paper,
             design.arms,
@@ -71,7 +74,7 @@ def runs(
             width=sheet.FULL_MM - _LEFT_MM,
             lines=False,
         )
-        return sheet.svg(figure, "runs", "One mark per run for each arm")
+        return sheet.svg(figure, "runs", say("label.runs", lang))
 
 
 def _cells(run_means: Sequence[RunMean], metrics: Mapping[str, MetricFacts], design: Design) -> list[Cell]:
@@ -92,16 +95,16 @@ def _cells(run_means: Sequence[RunMean], metrics: Mapping[str, MetricFacts], des
 
 
 def _head(
-    paper: Axes, cell: Cell, metrics: Mapping[str, MetricFacts], place: tuple[float, float], *, lost: bool
+    paper: Axes, cell: Cell, metrics: Mapping[str, MetricFacts], place: tuple[float, float], *, lost: str
 ) -> None:
     left, width = place
     facts = metrics.get(cell.metric)
     unit = ", %" if facts is not None and facts.unit == "percent" else ""
     title = names.metric(metrics, cell.metric) + names.arrow(facts.higher_is_better if facts else None) + unit
-    room = width - (sheet.width_of("× no run", size=6.4) + 1.5 if lost else 0)
+    room = width - (sheet.width_of(lost, size=6.4) + 1.5 if lost else 0)
     sheet.write(paper, left, 2.2, sheet.fit(title, room, size=7.8, weight="semibold"), size=7.8, weight="semibold")
     if lost:
-        sheet.note(paper, left + width, 2.2, "× no run", size=6.4, ha="right")
+        sheet.note(paper, left + width, 2.2, lost, size=6.4, ha="right")
     where = cell.model + (f", {names.attribution(cell.attribution)}" if cell.attribution else "")
     sheet.note(paper, left, 5.9, sheet.fit(where, width + 5, size=sheet.SMALL))
 

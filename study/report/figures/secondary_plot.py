@@ -14,12 +14,16 @@ from study.report.colours import INK, model_style
 from study.report.figures import names, scale, sheet
 from study.report.figures.contrast import fit_contrast
 from study.report.figures.key import model_key
+from study.report.figures.wording import Language, say
 
-_LABELS_MM = 38.0
-_COLUMNS = 3
+_LABELS_MM = 38.0, 62.0
+"""Room for the labels of rows: at least, at most."""
+_LABEL_SIZE = 6.3
+_COLUMNS = 3, 4
+"""Panels side by side; four where that saves a band."""
 _WIDEST_MM = 96.0
 _BETWEEN_MM = 4.0
-_TITLE_MM, _AXIS_MM, _KEY_MM, _MORE_MM = 8.5, 10.0, 5.0, 4.0
+_TITLE_MM, _AXIS_MM, _KEY_MM, _MORE_MM = 8.0, 9.4, 5.0, 4.0
 
 Cell = tuple[str, str]
 Panel = tuple[str, str, str]
@@ -34,7 +38,10 @@ class Block:
 
 
 def secondary_forest(
-    findings: Sequence[Finding], metrics: Mapping[str, MetricFacts], arm_names: Mapping[str, str]
+    findings: Sequence[Finding],
+    metrics: Mapping[str, MetricFacts],
+    arm_names: Mapping[str, str],
+    lang: Language = "en",
 ) -> str | None:
     """All secondary contrasts: estimates with 95% intervals, right is better, no verdicts.
 
@@ -45,6 +52,7 @@ def secondary_forest(
         findings: all findings; those of the secondary family are drawn.
         metrics: facts by label.
         arm_names: label -> name for people.
+        lang: of the words; `both` is drawn in English.
 
     Returns:
         An SVG 180 mm wide, or None without secondary findings. Rows that do not fit on a page are
@@ -55,27 +63,54 @@ def secondary_forest(
         return None
     panels = list(dict.fromkeys((each.question, each.treatment, each.control) for each in secondary))
     models = list(dict.fromkeys(finding.model for finding in secondary))
-    bands = [panels[start : start + _COLUMNS] for start in range(0, len(panels), _COLUMNS)]
+    across = _across(len(panels))
+    bands = [panels[start : start + across] for start in range(0, len(panels), across)]
     cells = list(dict.fromkeys((finding.attribution, finding.metric) for finding in secondary))
     blocks, bands, left_out = _that_fit(_blocks(cells, metrics), bands, _row_mm(len(models)))
     asked = names.questions(finding.question for finding in findings)
     with sheet.style():
+        labels = {cell: names.cell(metrics, *cell) for block in blocks for cell in block.cells}
+        labels_mm = _labels_mm(labels.values())
         height = len(bands) * _band_mm(blocks, len(models)) + _KEY_MM
         figure, paper = sheet.page(sheet.FULL_MM, height + (_MORE_MM if left_out else 0.0))
         for i, band in enumerate(bands):
             top = i * _band_mm(blocks, len(models))
-            _titles(paper, band, top, asked, arm_names=arm_names)
-            _draw_band(figure, paper, band, blocks=blocks, findings=secondary, models=models, metrics=metrics, top=top)
+            _titles(paper, band, top, asked, places=_places(len(band), labels_mm), arm_names=arm_names)
+            _draw_band(
+                figure,
+                paper,
+                band,
+                blocks=blocks,
+                findings=secondary,
+                models=models,
+                labels=labels,
+                labels_mm=labels_mm,
+                top=top,
+                lang=lang,
+            )
         if len(models) > 1:
-            model_key(paper, models, left=_LABELS_MM, y=height - _KEY_MM / 2)
+            model_key(paper, models, left=labels_mm, y=height - _KEY_MM / 2)
         if left_out:
-            rows = f"{left_out} more rows do not fit on this page: see contrasts.csv"
-            sheet.note(paper, _LABELS_MM, height + _MORE_MM / 2, rows)
-        return sheet.svg(figure, "secondary", "Forest plot of the secondary contrasts")
+            rows = say("more rows", lang, n=str(left_out))
+            sheet.note(paper, labels_mm, height + _MORE_MM / 2, rows)
+        return sheet.svg(figure, "secondary", say("label.secondary", lang))
 
 
 def _row_mm(n_models: int) -> float:
-    return max(6.0, 2.3 * n_models + 0.6)
+    return max(4.3, 2.3 * n_models + 0.6)
+
+
+def _across(n_panels: int) -> int:
+    """Panels side by side: three, or four where that needs fewer bands."""
+    few, many = _COLUMNS
+    return many if -(-n_panels // many) < -(-n_panels // few) else few
+
+
+def _labels_mm(labels: Iterable[str]) -> float:
+    """Room for the longest label on one line, within limits."""
+    least, most = _LABELS_MM
+    longest = max((sheet.width_of(sheet.drawable(label), size=_LABEL_SIZE) for label in labels), default=0.0)
+    return min(most, max(least, longest + 2.5))
 
 
 def _band_mm(blocks: Sequence[Block], n_models: int) -> float:
@@ -112,17 +147,23 @@ def _that_fit(
     return kept, bands[:kept_bands], n_panels * n_cells - shown
 
 
-def _places(n: int) -> list[tuple[float, float]]:
+def _places(n: int, labels_mm: float) -> list[tuple[float, float]]:
     """Left edge and width of n panels, in millimetres."""
-    room = sheet.FULL_MM - _LABELS_MM - 3.0
+    room = sheet.FULL_MM - labels_mm - 3.0
     width = min(_WIDEST_MM, (room - _BETWEEN_MM * (n - 1)) / n)
-    return [(_LABELS_MM + i * (width + _BETWEEN_MM), width) for i in range(n)]
+    return [(labels_mm + i * (width + _BETWEEN_MM), width) for i in range(n)]
 
 
 def _titles(
-    paper: Axes, band: Sequence[Panel], top: float, asked: Mapping[str, str], *, arm_names: Mapping[str, str]
+    paper: Axes,
+    band: Sequence[Panel],
+    top: float,
+    asked: Mapping[str, str],
+    *,
+    places: Sequence[tuple[float, float]],
+    arm_names: Mapping[str, str],
 ) -> None:
-    for (question, treatment, control), (left, width) in zip(band, _places(len(band)), strict=True):
+    for (question, treatment, control), (left, width) in zip(band, places, strict=True):
         title = fit_contrast(
             f"{asked[question]} {names.arm(arm_names, treatment)}", names.arm(arm_names, control), width
         )
@@ -137,21 +178,24 @@ def _draw_band(
     blocks: Sequence[Block],
     findings: Sequence[Finding],
     models: Sequence[str],
-    metrics: Mapping[str, MetricFacts],
+    labels: Mapping[Cell, str],
+    labels_mm: float,
     top: float,
+    lang: Language,
 ) -> None:
     y, row_mm = top + _TITLE_MM, _row_mm(len(models))
     for block in blocks:
         height = len(block.cells) * row_mm
         here = [each for each in findings if (each.attribution, each.metric) in block.cells]
         limits = scale.around_zero(_extremes(here), share=0.12)
-        for i, (attribution, metric) in enumerate(block.cells):
-            label = sheet.fit(names.cell(metrics, attribution, metric), _LABELS_MM - 1.5, size=6.3, lines=2)
-            sheet.write(paper, _LABELS_MM - 1.5, y + (i + 0.5) * row_mm, label, size=6.3, ha="right")
-        for panel, (left, width) in zip(band, _places(len(band)), strict=True):
+        for i, cell in enumerate(block.cells):
+            lines = 2 if row_mm > sheet.height_of("\n", _LABEL_SIZE) else 1
+            label = sheet.fit(labels[cell], labels_mm - 1.5, size=_LABEL_SIZE, lines=lines)
+            sheet.write(paper, labels_mm - 1.5, y + (i + 0.5) * row_mm, label, size=_LABEL_SIZE, ha="right")
+        for panel, (left, width) in zip(band, _places(len(band), labels_mm), strict=True):
             axes = sheet.panel(figure, left, y, width=width, height=height)
             mine = [each for each in here if (each.question, each.treatment, each.control) == panel]
-            draw_panel(axes, mine, block, models)
+            draw_panel(axes, mine, block, models, lang)
             axes.set_xlim(*(reversed(limits) if block.higher_is_better is False else limits))
             scale.ticks(axes.xaxis, limits, n=6, signed=True, room=width)
         y += height + _AXIS_MM
@@ -162,7 +206,9 @@ def _extremes(findings: Iterable[Finding]) -> Iterable[float | None]:
         yield from (finding.ci_low, finding.ci_high, finding.estimate, finding.estimate_models)
 
 
-def draw_panel(axes: Axes, findings: Sequence[Finding], block: Block, models: Sequence[str]) -> Axes:
+def draw_panel(
+    axes: Axes, findings: Sequence[Finding], block: Block, models: Sequence[str], lang: Language = "en"
+) -> Axes:
     """One question: a row per attribution and metric, in it one interval per model."""
     axes.axvline(0, color=INK, lw=0.8, zorder=1)
     for i in range(0, len(block.cells), 2):
@@ -181,6 +227,6 @@ def draw_panel(axes: Axes, findings: Sequence[Finding], block: Block, models: Se
     axes.set_ylim(len(block.cells) - 0.5, -0.5)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    words = {True: "higher is better →", False: "lower is better →", None: "difference"}
-    axes.set_xlabel(words[block.higher_is_better], labelpad=1.5)
+    words = {True: "higher is better", False: "lower is better", None: "difference"}
+    axes.set_xlabel(say(words[block.higher_is_better], lang), labelpad=1.5)
     return axes

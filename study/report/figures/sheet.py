@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 FULL_MM = 180.0
 HALF_MM = 87.0
+THIRD_MM = 58.0
 TALLEST_MM = 235.0
 """What fits on an A4 page with its caption."""
 MM_PER_INCH = 25.4

@@ -1,0 +1,89 @@
+"""The pages of a PDF are full: how many there are for the usual designs, and nothing is wider than its page."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report_builder import Made, made_up
+from report_designs import four_doses, report_of
+
+from study.records import ReportInput
+from study.report import glyphs, render
+from study.report.gallery import GalleryLine, GalleryTable
+from study.report.terms import TERMS, same
+
+METRICS = (
+    *("ehr", "energy_pg", "energy_pg_excess", "insertion", "deletion", "faithfulness_gap"),
+    *("average_drop", "coherency", "complexity", "adcc"),
+)
+USUAL = Made(models=("vit_small",), metrics=METRICS, primary="energy_pg", failed=False, methods=True)
+LONG = "가나다라마바사아자차카타파하" * 2
+WORDY = (
+    "baseline",
+    "무작위_가리기_마스크_오토인코더_사전학습",
+    "흉부_영상으로_사전학습한_뒤_어깨_영상_대리과제",
+    "mae_long",
+    LONG,
+)
+RIGHT_PT = (210 - 15) / 25.4 * 72 + 1
+"""Where the text of a page ends: A4 with a margin of 15 mm."""
+
+
+def words_of(pdf: Path) -> list[tuple[float, str]]:
+    """(right edge in points, word) of all words."""
+    done = subprocess.run(["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, check=True, text=True)
+    found = re.findall(r'xMax="([\d.]+)"[^>]*>([^<]*)</word>', done.stdout)
+    return [(float(right), word) for right, word in found]
+
+
+def with_films(report: ReportInput, arms: tuple[str, ...]) -> ReportInput:
+    made = made_up(Made(arms=arms, models=("vit_small",), metrics=("ehr",), methods=True, failed=False))
+    return replace(report, gallery=made.gallery, methods=made.methods)
+
+
+@pytest.mark.slow
+def test_the_default_design_has_at_most_twelve_pages_and_no_word_beside_them(tmp_path: Path) -> None:
+    rendered = render(made_up(USUAL), tmp_path)
+    assert rendered.pages <= 12
+    assert rendered.warnings == ()
+    assert [word for word in words_of(rendered.pdf) if word[0] > RIGHT_PT] == []
+
+
+@pytest.mark.slow
+def test_a_design_with_doses_has_at_most_thirteen_pages(tmp_path: Path) -> None:
+    invented = four_doses(metrics=METRICS)
+    assert render(with_films(report_of(invented), tuple(invented.levels)), tmp_path).pages <= 13
+
+
+@pytest.mark.slow
+def test_nine_arms_have_at_most_fifteen_pages(tmp_path: Path) -> None:
+    many = replace(USUAL, arms=("baseline", *(f"arm_{n}" for n in range(8))), metrics=METRICS[:6], images=24)
+    assert render(made_up(many), tmp_path).pages <= 15
+
+
+@pytest.mark.slow
+def test_long_names_stay_on_the_paper(tmp_path: Path) -> None:
+    wordy = replace(USUAL, arms=WORDY, failed=True, metrics=METRICS[:4], images=24, gallery=False, methods=False)
+    rendered = render(made_up(wordy), tmp_path)
+    assert [word for word in words_of(rendered.pdf) if word[0] > RIGHT_PT] == []
+
+
+def test_a_very_long_word_of_hangul_may_break_and_usual_ones_stay_whole() -> None:
+    kept = glyphs.keep_words_whole(f"<html><body><p>{LONG} 마스크</p></body></html>")
+    assert kept == f"<html><body><p>{LONG} {glyphs.WORD_JOINER.join('마스크')}</p></body></html>"
+
+
+def test_where_a_model_needs_two_tables_of_films_print_shows_the_first_of_each_rule_and_all_chosen_by_hand() -> None:
+    def line(rule: str, image: str) -> GalleryLine:
+        return GalleryLine(TERMS[f"rule.{rule}"] if rule else same(""), image, "", ())
+
+    lines = tuple(
+        line(*each) for each in (("gain", "a"), ("", "b"), ("loss", "c"), ("", "d"), ("hand", "e"), ("", "f"))
+    )
+    whole = GalleryTable("vit", (), lines)
+    assert whole.printed == lines
+    assert [each.image_id for each in whole._replace(parts=2).printed] == ["a", "c", "e", "f"]

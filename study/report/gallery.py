@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from study.report.wording import voice
 
 Results = Mapping[str, Any]
 MOST_THUMBNAILS = 120
-ARMS_ACROSS = 5
+ARMS_ACROSS = 6
 _NO_METRIC: Mapping[str, Any] = {"title": "", "unit": "fraction"}
 
 
@@ -36,7 +37,7 @@ class GalleryLine(NamedTuple):
 
 
 class GalleryTable(NamedTuple):
-    """The images of one model for up to five arms; `parts` tables hold all arms of this model, this is `part` (from 0)."""
+    """The images of one model for up to six arms; `parts` tables hold all arms of this model, this is `part` (from 0)."""
 
     model: str
     heads: tuple[str, ...]
@@ -70,7 +71,7 @@ def gallery(report: ReportInput, results: Results) -> Gallery:
     for model, by_hand in dict.fromkeys((row.model, row.rule == "hand") for row in report.gallery):
         rows = [row for row in report.gallery if (row.model, row.rule == "hand") == (model, by_hand)]
         arms = [map_.arm for map_ in rows[0].maps]
-        parts = [arms[start : start + ARMS_ACROSS] for start in range(0, len(arms), ARMS_ACROSS)]
+        parts = _parts(arms)
         for part, chosen in enumerate(parts, start=len(parts) if by_hand else 0):
             fitting = rows[: max(0, left // (len(chosen) + 1))]
             left -= len(fitting) * (len(chosen) + 1)
@@ -78,6 +79,13 @@ def gallery(report: ReportInput, results: Results) -> Gallery:
             if fitting:
                 tables.append(_table(fitting, chosen, results)._replace(part=part, parts=len(parts)))
     return Gallery(tuple(tables), _lead(report.gallery, results), len(left_out), sheets(report, results))
+
+
+def _parts(arms: Sequence[str]) -> list[Sequence[str]]:
+    """As few tables as hold them, equally wide: seven arms are four and three, not six and one."""
+    tables = max(1, math.ceil(len(arms) / ARMS_ACROSS))
+    across = max(1, math.ceil(len(arms) / tables))
+    return [arms[start : start + across] for start in range(0, len(arms), across)]
 
 
 def _lead(rows: Sequence[GalleryRow], results: Results) -> Text:

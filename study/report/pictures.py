@@ -22,8 +22,8 @@ from study.report.wording import voice
 Results = Mapping[str, Any]
 MOST_ESTIMATIONS = 2
 """Rows of estimation plots in print; the page shows all."""
-_ESTIMATION_MM = 48.0
-"""Height of the panels of estimation plots."""
+_ESTIMATION_MM = (48.0, 40.0)
+"""Height of the panels of estimation plots: in one row, in several."""
 MOST_RANKS = 12
 """Diagrams of ranks on the page; the tables hold every ranking."""
 _RUN_PANELS = ("auc", "accuracy")
@@ -322,7 +322,7 @@ def _estimations(report: ReportInput, results: Results) -> tuple[Picture, ...]:
     findings = [f for f in _of_family(together(report.analysis.findings), "primary") if f.contrast_id in drawn]
     across: Literal[2, 3] = 2 if len(findings) in (1, 2, 4) else 3
     rows = [findings[start : start + across] for start in range(0, len(findings), across)]
-    draw = partial(figures.estimation, across=across, plot_mm=_ESTIMATION_MM)
+    draw = partial(figures.estimation, across=across, plot_mm=_ESTIMATION_MM[len(rows) > 1])
     return tuple(
         replace(_estimation_row(report, results, row, f"estimation-{place}", draw), across=across)
         for place, row in enumerate(rows)

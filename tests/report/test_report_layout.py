@@ -13,7 +13,7 @@ from report_designs import four_doses, report_of
 
 from study.records import ReportInput
 from study.report import glyphs, render
-from study.report.gallery import GalleryLine, GalleryTable
+from study.report.gallery import GalleryLine, GalleryTable, _parts
 from study.report.terms import TERMS, same
 
 METRICS = (
@@ -87,3 +87,10 @@ def test_where_a_model_needs_two_tables_of_films_print_shows_the_first_of_each_r
     whole = GalleryTable("vit", (), lines)
     assert whole.printed == lines
     assert [each.image_id for each in whole._replace(parts=2).printed] == ["a", "c", "e", "f"]
+
+
+@pytest.mark.parametrize(
+    ("arms", "widths"), [(0, []), (1, [1]), (6, [6]), (7, [4, 3]), (9, [5, 4]), (12, [6, 6]), (13, [5, 5, 3])]
+)
+def test_tables_of_the_gallery_are_as_few_and_as_equal_as_can_be(arms: int, widths: list[int]) -> None:
+    assert [len(part) for part in _parts([f"arm_{place}" for place in range(arms)])] == widths

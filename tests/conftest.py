@@ -1,11 +1,15 @@
 """Fixtures for the whole tree."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores the Ctrl-C that tests press
 
 LONGEST = ("slurm", "whole", "faults")
 """Folders whose files take minutes; they go first, so that no process is left alone with one at the end."""

@@ -35,8 +35,8 @@ EXTREMES = {
     "all undefined": replace(ONE, undefined=True, metrics=WIDE),
     "hard name": replace(ONE, arms=("baseline", HARD_NAME)),
     "hard name, Korean only": replace(ONE, arms=(HARD_NAME, "b"), languages=("ko",), gallery=False),
-    "twelve arms, three models": replace(
-        ONE, arms=("baseline", *(f"arm_{n}" for n in range(11))), models=("a", "b", "c"), attributions=("gradcam",)
+    "twelve arms, two models": replace(
+        ONE, arms=("baseline", *(f"arm_{n}" for n in range(11))), models=("a", "b"), attributions=("gradcam",)
     ),
     "four models": replace(ONE, arms=TWO_ARMS, models=("vit_small", "vit_base", "densenet121", "resnet50")),
     "everything in the notes": replace(ONE, arms=TWO_ARMS),

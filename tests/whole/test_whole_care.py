@@ -123,10 +123,13 @@ def test_a_run_that_is_made_again_leaves_the_others(place: Elsewhere) -> None:
 
 
 def test_gc_finds_nothing_in_a_finished_study_and_what_a_seed_less_frees(place: Elsewhere) -> None:
+    assert "folders of `study run`" in place("gc", "--delete"), "the calls that made it have ended"
     assert "nothing to delete" in place("gc")
     place.with_reports("run", NAME, "--seeds", "1")
+    place("gc", "--delete")
     assert "nothing to delete" in place("gc"), "the plan with two seeds was run as well"
-    assert "`study gc --latest --delete` would free" in place("gc", "--latest")
+    command = shlex.join(("study", "gc", "--latest", "--runs", str(place.store), "--delete"))
+    assert f"`{command}` would free" in place("gc", "--latest")
     assert "4 of 4 runs done" in place("status", NAME)
 
 

@@ -62,9 +62,9 @@ def test_broken_and_sixteen_bit_files_give_a_study_and_a_list(workplace: Workpla
 def test_the_real_chest_films_make_a_study(shared: Path, workplace: Workplace) -> None:
     films = shared / "data" / "cxr-lungs" / "manifest.csv"
     protocol = ROOT / "tests" / "real" / "cxr_lungs.yaml"
-    workplace.study("run", str(protocol), "--data", str(films), "--seeds", "2", "--image-size", "32")
+    workplace.study("run", str(protocol), "--data", str(films), "--seeds", "1", "--image-size", "32")
     results = workplace.results("cxr_lungs")
-    assert results["counts"]["runs_finished"] == 6
+    assert results["counts"]["runs_finished"] == 3
     assert results["counts"]["images_used"] > 50
     findings = json.loads((workplace.folder / "reports/cxr_lungs/findings/findings.json").read_text("utf8"))
     assert findings

@@ -15,6 +15,10 @@ class Left(NamedTuple):
     work: float
     chain: float
 
+    def wall(self, workers: int) -> float:
+        """Seconds to the end with so many at a time: the work shared out, or the chain."""
+        return max(self.work / workers, self.chain)
+
 
 class Estimate:
     """Expected seconds of a plan's stages: medians of finished stages of the same kind.
@@ -54,7 +58,7 @@ class Estimate:
             size: number of workers.
         """
         left = self.left(keys, running)
-        return None if left is None else max(left.work / size, left.chain)
+        return None if left is None else left.wall(size)
 
     def left(self, keys: Collection[str], running: Mapping[str, float]) -> Left | None:
         """What `keys` will still take; None while that cannot be told. Arguments as for `remaining`."""

@@ -147,7 +147,7 @@ class Survey:
         """Expected seconds to the end of what can still be done; 0 where nothing can, None where unknown."""
         if self.left is None or (self.left.work and self.workers is None):
             return None
-        return max(self.left.work / (self.workers or 1), self.left.chain)
+        return self.left.wall(self.workers or 1)
 
     @property
     def complete(self) -> bool:

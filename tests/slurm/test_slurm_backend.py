@@ -61,7 +61,7 @@ def test_scancel_ends_a_stage_with_a_checkpoint_and_the_next_call_goes_on(
     text, _ = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 4, text
     assert f"data shoulder failed: SLURM job {job} was cancelled; `study run` goes on" in text
-    assert [ending.state for attempt in store.attempts(first) if (ending := attempt.ending())] == ["stopped"]
+    assert endings(tmp_path, first) == ["stopped"]
     assert on_slurm(plan, tmp_path).exit_code == 0
     assert "goes on from step" in log_of(tmp_path, first)
     assert sums(tmp_path) == undisturbed(plan, tmp_path / "inline")
@@ -82,8 +82,8 @@ def test_a_node_that_is_lost_costs_an_attempt_and_the_orphan_there_publishes_not
     finally:
         slurm.up(node)
     assert process.returncode == 0, text
-    endings = [ending.state for attempt in store.attempts(first) if (ending := attempt.ending())]
-    assert sorted(endings) == ["done", "fenced"] or endings == ["stopped", "done"]
+    states = endings(tmp_path, first)
+    assert sorted(states) == ["done", "fenced"] or states == ["stopped", "done"]
     assert "goes on from step" in log_of(tmp_path, first)
     assert sums(tmp_path) == undisturbed(plan, tmp_path / "inline")
 
@@ -137,7 +137,7 @@ def test_ctrl_c_leaves_the_jobs_where_they_are_and_study_cancel_ends_them(tmp_pa
     cancelled = cancel_jobs(store, "toy")
     assert (cancelled.jobs, cancelled.left) == (2, ())
     assert tasks(tmp_path) == []
-    assert [ending.state for attempt in store.attempts(first) if (ending := attempt.ending())] == ["stopped"]
+    assert endings(tmp_path, first) == ["stopped"]
     assert len(calls(tmp_path)) == 1
     assert "1 missing" in status(plan, store)
 

@@ -28,8 +28,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from replayed import RECORDED
-from schedule import Schedule, last_session, read
+from schedule import RECORDED, Schedule, last_session, read
 
 from study import dispatch
 from study.cli.options import open_protocol

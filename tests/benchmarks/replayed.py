@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from schedule import RECORDED
+
 import study.pipeline  # noqa: F401 - a worker's first stage waits for torch and everything else
 from study.records import Stage
-
-RECORDED = "recorded.json"
 
 
 def execute(

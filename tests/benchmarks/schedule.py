@@ -24,6 +24,8 @@ from study.store import Store
 from study.store.lease import Holder
 
 NAME = "%Y%m%d-%H%M%S"
+RECORDED = "recorded.json"
+"""What `replayed.py` is told to do. It stands here since that module imports all that a worker does, torch included."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from study.records import Analysis, DoseResponse, FactorialEffect
-from study.report import designs, figures, numbers
+from study.report import designs, figures
+from study.report.contrast_pictures import band
 from study.report.terms import Language, Text, fill, same
 
 Results = Mapping[str, Any]
@@ -27,19 +28,13 @@ def factor_figures(analysis: Analysis, results: Results, language: Language) -> 
         labels = [designs.effect_name(results, row, short=True).lang(language) for row in ordered]
         svg = figures.interaction([records[_place(row)] for row in ordered], analysis, labels, names, language)
         on = designs.what(results, own)
-        caption = fill("fig.factors", first=first, second=second, on=on, model=model, band=_band(results, own[0]))
+        caption = fill("fig.factors", first=first, second=second, on=on, model=model, band=band(results, own[:1]))
         yield f"factors-{number}", svg, caption
 
 
 def _place(row: FactorialEffect | Mapping[str, Any]) -> tuple[Any, ...]:
     keys = ("model", "attribution", "metric", "effect", "factor", "at")
     return tuple(row[key] if isinstance(row, Mapping) else getattr(row, key) for key in keys)
-
-
-def _band(results: Results, row: Mapping[str, Any]) -> Text:
-    if row["margin"] is None:
-        return same("")
-    return fill("fig.forest.band", margin=numbers.margin(row["margin"], results["metrics"][row["metric"]]["unit"]))
 
 
 def dose_figures(analysis: Analysis, results: Results, arms: Mapping[str, str], language: Language) -> Iterator[Drawn]:

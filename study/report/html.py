@@ -22,6 +22,7 @@ from markupsafe import Markup, escape
 from study.report import asides, contrast_tables, designs, fact_tables
 from study.report.cells import alone
 from study.report.class_tables import classification, concepts, per_class
+from study.report.contrast_pictures import MOST_ESTIMATIONS
 from study.report.control_tables import controls_table
 from study.report.cross_tables import cross_tables
 from study.report.design_tables import dose_tables, factor_tables
@@ -35,7 +36,8 @@ from study.report.methods import glossary, methods
 from study.report.notes import Notes
 from study.report.omnibus_tables import arm_rank_tables, omnibus_table
 from study.report.outside import planned, spoken
-from study.report.pictures import MOST_ESTIMATIONS, Picture, Pictures
+from study.report.picture import Picture
+from study.report.pictures import Pictures
 from study.report.rank_tables import rank_tables
 from study.report.reliability_tables import buy_next, components_table, reliability_table, run_agreement_tables
 from study.report.table import Table

@@ -15,12 +15,13 @@ from typing import Any
 
 from study.records import ReportInput
 from study.report import design_files, files, glyphs
+from study.report.contrast_pictures import forest
 from study.report.front import FITS, Fit, front
 from study.report.gallery import gallery
 from study.report.html import Content, content, render_page
 from study.report.notes import read_notes
 from study.report.pdf import Laid, RenderingError, lay_out, write_pdf
-from study.report.pictures import forest, pictures
+from study.report.pictures import pictures
 from study.report.results import results as make_results
 from study.report.terms import TERMS, fill
 

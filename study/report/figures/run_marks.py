@@ -106,7 +106,11 @@ def _head(
     if lost:
         sheet.note(paper, left + width, 2.2, lost, size=6.4, ha="right")
     where = cell.model + (f", {names.attribution(cell.attribution)}" if cell.attribution else "")
-    sheet.note(paper, left, 5.9, sheet.fit(where, width + 5, size=sheet.SMALL))
+    room = min(width + 5, sheet.FULL_MM - left)
+    fitting = (
+        where if sheet.width_of(where, size=sheet.SMALL) <= room else sheet.fit(cell.model, room, size=sheet.SMALL)
+    )
+    sheet.note(paper, left, 5.9, fitting)  # the caption names the attribution
 
 
 def draw_runs(

@@ -12,7 +12,7 @@ from study.protocol import Lock, Protocol
 from study.records import Plan, RunStatus
 from study.store import Store
 
-VERSION = 5
+VERSION = 6
 """Raise it when findings or pages change for equal scores."""
 
 

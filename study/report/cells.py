@@ -65,6 +65,13 @@ def controls(results: Results) -> list[str]:
     return [label for label, facts in results["attributions"].items() if facts["control"]]
 
 
+def map_title(results: Results, label: str) -> Text:
+    """Title of an attribution; a control's in both languages, as in the figures."""
+    facts = results["attributions"][label]
+    known = TERMS.get(f"name.{names.base(label)}") if facts["control"] else None
+    return same(facts["title"]) if known is None else Text(facts["title"], known.ko + names.suffix(label))
+
+
 def metric_head(results: Results, metric: str) -> Text:
     """Title of a metric with its unit and the arrow of its direction."""
     facts = results["metrics"][metric]

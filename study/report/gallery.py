@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from study.records import GalleryRow, ReportInput
 from study.report import contrast_tables, figures, numbers
+from study.report.cells import map_title
 from study.report.sheets import Sheets, sheets
+from study.report.softened import note, softened, speckled
 from study.report.terms import TERMS, Text, fill, join, same
 from study.report.wording import voice
 
@@ -68,8 +71,10 @@ def gallery(report: ReportInput, results: Results) -> Gallery:
     """The gallery; no tables where the report carries no images, no sheets where it compares no methods."""
     tables, left = [], MOST_THUMBNAILS
     left_out: set[tuple[str, str]] = set()
-    for model, by_hand in dict.fromkeys((row.model, row.rule == "hand") for row in report.gallery):
-        rows = [row for row in report.gallery if (row.model, row.rule == "hand") == (model, by_hand)]
+    soft = speckled([map_.attribution for row in report.gallery for map_ in row.maps])
+    shown = [_softened(row) for row in report.gallery] if soft else report.gallery
+    for model, by_hand in dict.fromkeys((row.model, row.rule == "hand") for row in shown):
+        rows = [row for row in shown if (row.model, row.rule == "hand") == (model, by_hand)]
         arms = [map_.arm for map_ in rows[0].maps]
         parts = _parts(arms)
         for part, chosen in enumerate(parts, start=len(parts) if by_hand else 0):
@@ -78,7 +83,7 @@ def gallery(report: ReportInput, results: Results) -> Gallery:
             left_out |= {(model, row.image_id) for row in rows[len(fitting) :]}
             if fitting:
                 tables.append(_table(fitting, chosen, results)._replace(part=part, parts=len(parts)))
-    return Gallery(tuple(tables), _lead(report.gallery, results), len(left_out), sheets(report, results))
+    return Gallery(tuple(tables), _lead(shown, results, soft=soft), len(left_out), sheets(report, results))
 
 
 def _parts(arms: Sequence[str]) -> list[Sequence[str]]:
@@ -88,7 +93,11 @@ def _parts(arms: Sequence[str]) -> list[Sequence[str]]:
     return [arms[start : start + across] for start in range(0, len(arms), across)]
 
 
-def _lead(rows: Sequence[GalleryRow], results: Results) -> Text:
+def _softened(row: GalleryRow) -> GalleryRow:
+    return replace(row, maps=tuple(replace(map_, attribution=softened(map_.attribution)) for map_ in row.maps))
+
+
+def _lead(rows: Sequence[GalleryRow], results: Results, *, soft: bool) -> Text:
     contrasts = {row["contrast_id"]: row for row in results["contrasts"]}
     shown = [contrasts[key] for key in dict.fromkeys(row.contrast_id for row in rows) if key in contrasts]
     speaker = voice(results)
@@ -101,7 +110,8 @@ def _lead(rows: Sequence[GalleryRow], results: Results) -> Text:
         )
         for row in shown
     ]
-    return fill("s8.lead", contrasts=join(names, "; "))
+    methods = dict.fromkeys(map_title(results, row["attribution"]) for row in shown) if soft else ()
+    return join([fill("s8.lead", contrasts=join(names, "; ")), note(methods)])
 
 
 def _table(rows: Sequence[GalleryRow], arms: Sequence[str], results: Results) -> GalleryTable:

@@ -271,6 +271,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "맵 아래의 값은 실행 평균이며, 보이는 맵은 첫 번째 시드의 것임. "
         "점선 상자: 사람이 그린 상자. 선: 맵 최댓값의 50%, 80%. 색은 맵마다 따로 정함.",
     ),
+    "s8.softened": (
+        "Softened for the eye, as single pixels would not be seen (Gaussian, σ = {sigma} of the side; values are of the "
+        "map as it is): {maps}.",
+        "낱개 픽셀은 보이지 않으므로 그림에서만 부드럽게 함(가우시안, σ = 한 변의 {sigma}; 값은 원래 맵의 것임): {maps}.",
+    ),
     "s8.contrast": ("{name} in {metric} ({model})", "{name}, {metric} ({model})"),
     # methods paragraph
     "m.arms": (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from study.records import MethodRow, ReportInput
+from study.records import MethodMap, MethodRow, ReportInput
 from study.report import figures, names, numbers
-from study.report.cells import alone
+from study.report.cells import alone, map_title
 from study.report.outside import spoken
-from study.report.terms import TERMS, Text, fill, same
+from study.report.softened import note, softened, speckled
+from study.report.terms import TERMS, Text, fill, join, same
 from study.report.wording import voice
 
 Results = Mapping[str, Any]
@@ -53,6 +55,7 @@ def sheets(report: ReportInput, results: Results) -> Sheets:
     rows = [row for row in report.methods if row.maps]
     medians_first = sorted(range(len(rows)), key=lambda place: rows[place].rule != "median")
     boxed, left = _boxed(rows), MOST_BYTES
+    rows, soft = _for_the_eye(rows)
     drawn: dict[int, Sheet] = {}
     for place in medians_first:
         sheet = _sheet(results, rows[place], boxed=rows[place].run_id in boxed, printed=not drawn)
@@ -60,8 +63,20 @@ def sheets(report: ReportInput, results: Results) -> Sheets:
         if left < 0 and drawn:
             break
         drawn[place] = sheet
-    lead = _lead(report, results) if drawn else same("")
+    lead = join([_lead(report, results), note(_title(results, label) for label in soft)]) if drawn else same("")
     return Sheets(tuple(drawn[place] for place in sorted(drawn)), lead, len(rows) - len(drawn))
+
+
+def _for_the_eye(rows: Sequence[MethodRow]) -> tuple[list[MethodRow], list[str]]:
+    """The films with maps that can be seen, and the methods whose maps had to be softened for that."""
+    labels = dict.fromkeys(map_.attribution for row in rows for map_ in row.maps)
+    maps = {label: [m.map for row in rows for m in row.maps if m.attribution == label] for label in labels}
+    soft = [label for label, own in maps.items() if speckled(own)]
+
+    def seen(map_: MethodMap) -> MethodMap:
+        return replace(map_, map=softened(map_.map)) if map_.attribution in soft else map_
+
+    return [replace(row, maps=tuple(map(seen, row.maps))) for row in rows], soft
 
 
 def _boxed(rows: Sequence[MethodRow]) -> set[str]:
@@ -84,11 +99,15 @@ def _sheet(results: Results, row: MethodRow, *, boxed: bool, printed: bool) -> S
     seen = fill("alt.radiograph" if len(row.boxes) else "alt.film", image=row.image_id)
     panels = [Panel(radiograph, seen, TERMS["col.radiograph"], False)]
     for map_ in row.maps:
-        title = same(names.attribution_title(map_.attribution))
+        title = _title(results, map_.attribution)
         picture = _picture(figures.overlay(row.image, map_.map, row.boxes, width_px=PANEL_PX))
         alt = fill("alt.method", image=row.image_id, map=title, run=spoken_run(results, row.run_id))
         panels.append(Panel(picture, alt, title, names.is_control(map_.attribution)))
     return Sheet(_caption(results, row, boxed=boxed), tuple(panels), _across(len(panels), row.image.shape), printed)
+
+
+def _title(results: Results, label: str) -> Text:
+    return map_title(results, label) if label in results["attributions"] else same(names.attribution_title(label))
 
 
 def _caption(results: Results, row: MethodRow, *, boxed: bool) -> Text:

@@ -10,17 +10,8 @@ from pathlib import Path
 
 from study import data, statistics
 from study.conclude.agreement import agreement
-from study.conclude.facts import (
-    chains,
-    dataset_facts,
-    homogeneity,
-    masking_warnings,
-    peak_warnings,
-    provenance,
-    proxy_warnings,
-    quarantine_warnings,
-    rates,
-)
+from study.conclude.cautions import cautions
+from study.conclude.facts import chains, dataset_facts, provenance, rates
 from study.conclude.gallery import check_picked, gallery
 from study.conclude.gather import Scores, gather, learning_curves
 from study.conclude.methods import method_gallery
@@ -117,13 +108,7 @@ def _contents(
         rates=rates(plan),
         datasets={name: dataset_facts(dataset) for name, dataset in by_name.items()},
         provenance=provenance(plan, store) | {"rebuild": _rebuild(protocol)},
-        warnings=(
-            *quarantine_warnings(by_name),
-            *homogeneity(plan, store),
-            *dict.fromkeys(proxy_warnings((f"{row.arm}, seed {row.seed}", row.facts) for row in learning)),
-            *dict.fromkeys(masking_warnings((row.arm, row.facts) for row in learning)),
-            *peak_warnings((row.arm, row.facts) for row in learning),
-        ),
+        warnings=cautions(plan, store, by_name, learning),
         date=datetime.now().date().isoformat(),
         number=next_number(folder),
     )

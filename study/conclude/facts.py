@@ -1,4 +1,4 @@
-"""What a report says of a study besides its numbers: chains, data, provenance, warnings."""
+"""What a report says of a study besides its numbers: chains, data, provenance."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ from study.protocol import stages as stage_settings
 from study.records import ArmChain, Dataset, Plan, Stage, StageRate
 from study.registry import TRAININGS
 from study.store import Store
-
-HOMOGENEOUS = ("host", "device", "versions")
-"""Fields of a manifest that should be equal over all runs of a comparison."""
 
 
 def chains(plan: Plan, store: Store) -> tuple[ArmChain, ...]:
@@ -149,54 +146,6 @@ def software() -> dict[str, Any]:
     }
 
 
-def homogeneity(plan: Plan, store: Store) -> list[str]:
-    """Sentences about training stages that were made with different software or machines."""
-    keys = {key for run in plan.runs for key in run.training if store.has(key)}
-    manifests = [store.manifest(key) for key in sorted(keys)]
-    warnings = []
-    for field in HOMOGENEOUS:
-        values = {repr(manifest.get(field)) for manifest in manifests}
-        if len(values) > 1:
-            warnings.append(f"Training stages were made with {len(values)} different values of '{field}'.")
-    return warnings
-
-
-def quarantine_warnings(datasets: Mapping[str, Dataset]) -> list[str]:
-    """One sentence per dataset with files that could not be used."""
-    return [
-        f"Data '{name}': {len(dataset.quarantined)} of {len(dataset.quarantined) + len(dataset.image_ids)} "
-        "files could not be read and were left out; section 9 lists them."
-        for name, dataset in datasets.items()
-        if dataset.quarantined
-    ]
-
-
-def proxy_warnings(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Sentences about proxy tasks that saturated or failed, from (label, facts) pairs."""
-    warnings = []
-    for label, row in facts:
-        accuracy, chance = row.get("accuracy"), row.get("chance")
-        if accuracy is None or chance is None:
-            continue
-        if accuracy >= 0.99:
-            warnings.append(f"{label}: the proxy task is saturated (accuracy {accuracy:.3f}).")
-        elif accuracy <= 2 * chance:
-            warnings.append(
-                f"{label}: the proxy task was hardly learnt (accuracy {accuracy:.3f}, chance {chance:.3f})."
-            )
-    return warnings
-
-
-def masking_warnings(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Sentences about masks that hide the centre nearly always, from (label, facts) pairs."""
-    return [
-        f"{label}: the masks hide {row['masked_central']:.1%} of the central patches, so the encoder hardly ever sees "
-        "the centre."
-        for label, row in facts
-        if row.get("centre_hardly_seen")
-    ]
-
-
 def _commit() -> dict[str, Any]:
     """Commit of the checkout that holds the package, or nothing outside one."""
 
@@ -210,16 +159,3 @@ def _commit() -> dict[str, Any]:
 
     commit = git("rev-parse", "--short=10", "HEAD")
     return {"commit": commit, "clean": git("status", "--porcelain", "--", "study") == "" if commit else None}
-
-
-def peak_warnings(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Sentences about SaliencyMix that pasted side letters, from (arm, facts) pairs: one per arm, its worst run."""
-    shares: dict[str, float] = {}
-    for arm, row in facts:
-        if (share := row.get("peaks_in_marker")) is not None and share >= 0.5:
-            shares[arm] = max(share, shares.get(arm, 0.0))
-    return [
-        f"{arm}: in {share:.0%} of the training films the most salient place is the side letter, so saliencymix mostly "
-        "pastes letters; saliency_ignores: marker leaves it out."
-        for arm, share in shares.items()
-    ]

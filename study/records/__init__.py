@@ -29,6 +29,7 @@ from study.records.models import Cascade, Classifier, Curves, ExplainedBatch, Fa
 from study.records.omnibus import Omnibus
 from study.records.pages import (
     ArmChain,
+    Caution,
     Deviation,
     GalleryMap,
     GalleryRow,
@@ -51,6 +52,7 @@ __all__ = [
     "Analysis",
     "ArmChain",
     "Cascade",
+    "Caution",
     "Classifier",
     "Components",
     "Contrast",

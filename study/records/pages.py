@@ -127,6 +127,19 @@ class ScoreFile:
 
 
 @dataclass(frozen=True)
+class Caution:
+    """Something a reader should be warned of.
+
+    Attributes:
+        kind: which one; the report has the words as `caution.` and this.
+        values: what the words name: labels, counts, shares from 0 to 1.
+    """
+
+    kind: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class StudyFacts:
     """What the report says of the study besides its numbers.
 
@@ -137,7 +150,7 @@ class StudyFacts:
         chains: the arms, in the protocol's order.
         datasets: name -> counts, classes, quarantined files, channels, resize rule, mean, std.
         provenance: commit, clean or not, versions, host, hardware, seconds per stage kind, store keys.
-        warnings: sentences for the warnings box of section 9.
+        warnings: for the warnings box of section 9.
         date: ISO date printed in the report.
         number: report number, counted from 1.
         tables: the files that the scores were read from; empty where this package trained and measured. With tables
@@ -155,7 +168,7 @@ class StudyFacts:
     chains: tuple[ArmChain, ...]
     datasets: Mapping[str, Mapping[str, Any]]
     provenance: Mapping[str, Any]
-    warnings: tuple[str, ...]
+    warnings: tuple[Caution, ...]
     date: str
     number: int
     tables: tuple[ScoreFile, ...] = ()

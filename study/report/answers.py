@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from study.report import labels, names, numbers, ranks
-from study.report.cells import alone, metric_head
+from study.report.cells import alone, map_title, metric_head
 from study.report.contrast_tables import of_family
 from study.report.rank_tables import counted
 from study.report.terms import TERMS, Text, fill, join, same
@@ -92,8 +92,8 @@ def _of_ranks(results: Results) -> Iterator[Answer]:
 
 def _title(results: Results, label: str) -> Text:
     """The map's title; a control says that it is one."""
-    facts = results["attributions"][label]
-    return fill("ranks.control", name=facts["title"]) if facts["control"] else same(facts["title"])
+    title = map_title(results, label)
+    return fill("ranks.control", name=title) if results["attributions"][label]["control"] else title
 
 
 def _first(results: Results, row: Row) -> Text:

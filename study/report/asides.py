@@ -134,5 +134,5 @@ def warnings(results: Results, notes: Notes) -> list[Text]:
     hits = {
         hit for text in notes.texts() for language in _LANGUAGES for hit in forbidden(text.lang(language), language)
     }
-    found = [*(same(warning) for warning in results["warnings"]), *of_tables(results)]
+    found = [*(Text(**warning["words"]) for warning in results["warnings"]), *of_tables(results)]
     return [*found, fill("warning.notes_words", words=", ".join(sorted(hits)))] if hits else found

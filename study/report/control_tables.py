@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from study.report import numbers, ranks
-from study.report.cells import OPEN, WIDEST, alone, mark, metric_head, primary_attribution
-from study.report.names import base, group
+from study.report.cells import OPEN, WIDEST, alone, map_title, mark, metric_head, primary_attribution
+from study.report.names import group
 from study.report.table import Group, Head, Line, Table, number, word_head
-from study.report.terms import TERMS, Text, fill, same
+from study.report.terms import TERMS, fill, same
 
 Row = Mapping[str, Any]
 Results = Mapping[str, Any]
@@ -32,7 +32,7 @@ def controls_table(results: Results, model: str, *, every: bool = True) -> Table
         )
         arms = [arm for arm in chosen if any((arm["arm"], model, label, m) in means for m in metrics)]
         lines = tuple(_control_line(results, means, arm, model, label, metrics) for arm in arms)
-        groups += [Group(_title(results, label), lines)] if lines else []
+        groups += [Group(map_title(results, label), lines)] if lines else []
     if alone(results):
         groups = [Group(None, tuple(_by_map(results, groups)))]
     elif not every and len(groups) > 1:
@@ -45,13 +45,6 @@ def controls_table(results: Results, model: str, *, every: bool = True) -> Table
         groups=tuple(groups),
         notes=(TERMS["note.controls" if every or alone(results) else "more.controls"],),
     )
-
-
-def _title(results: Results, label: str) -> Text:
-    """The map's title; a control's also in Korean, as in the figures."""
-    title = same(results["attributions"][label]["title"])
-    known = TERMS.get(f"name.{base(label)}", title)
-    return Text(title.en, known.ko) if results["attributions"][label]["control"] else title
 
 
 def shown_attribution(results: Results) -> str | None:

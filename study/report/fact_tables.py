@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from study.report import numbers
 from study.report.cells import alone
 from study.report.contrast_tables import name, of_family
+from study.report.data_words import data_text, plain
 from study.report.outside import outside, source_rows, spoken
+from study.report.stage_words import stage_words
 from study.report.table import Cell, Group, Head, Line, State, Table, word, word_head
 from study.report.terms import TERMS, Text, fill, join, same
 from study.report.wording import voice
@@ -36,6 +38,10 @@ def short(text: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + " …"
 
 
+def _short(text: Text) -> Text:
+    return Text(short(text.en), short(text.ko))
+
+
 def design(results: Results) -> Table:
     """What is held fixed and what is varied."""
     return _facts("design", "tab.design", list(_design_rows(results)))
@@ -47,7 +53,7 @@ def _design_rows(results: Results) -> Iterator[tuple[Text, Cell]]:
     sizes = {key: counts[key] for key in ("arms", "models", "seeds", "attributions", "controls")}
     yield TERMS["row.arms"], word(fill("value.maps" if alone(results) else "value.arms", **sizes))
     for label, facts in results["datasets"].items():
-        yield fill("row.data", name=label), word(same(short(data_text(facts))))
+        yield fill("row.data", name=label), word(_short(data_text(facts)))
     target = results["datasets"].get(str(settings.get("target")), {})
     if "test_with_boxes" in target:
         n = target.get("splits", {}).get("test", counts["images_listed"])
@@ -70,29 +76,11 @@ def _design_rows(results: Results) -> Iterator[tuple[Text, Cell]]:
     yield TERMS["row.maps"], word(", ".join(real) or numbers.MISSING)
 
 
-def data_text(facts: Row) -> str:
-    """Counts, classes and the other plain facts of a dataset, as `name value; name value`."""
-    hidden = {"quarantined", "digest", "name", "fingerprint", "sha256", "bits", "size_px"}
-    if facts.get("several_labels"):  # they have a table of their own
-        hidden |= {"several_labels", "films_by_finding", "films_without_finding", "findings_all_or_none_have"}
-    told = ((key, _value(value)) for key, value in facts.items() if key not in hidden and value not in (0, None, ""))
-    return "; ".join(f"{key.replace('_', ' ')} {value}" for key, value in told if value)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_value(item)}" for key, item in value.items() if item not in (0, None, ""))
-    if isinstance(value, list):
-        return ", ".join(_value(item) for item in value)
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return numbers.count(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
 def _finetune(results: Results) -> Text:
     """The last stage, said once where it is the same in every arm."""
     last = list(dict.fromkeys(tuple(arm["stages"][-1]) for arm in results["arms"] if arm["stages"]))
-    return same("; ".join(text or kind for kind, text in last) or numbers.MISSING)
+    said = [stage_words(text) if text else TERMS.get(f"stage.{kind}", same(kind)) for kind, text in last]
+    return join(said, "; ") or same(numbers.MISSING)
 
 
 def _rates(results: Results) -> Text:
@@ -216,18 +204,26 @@ def _provenance_rows(results: Results) -> Iterator[tuple[Text, Cell]]:
     for head, text in source_rows(results):
         yield head, Cell(text, kind="code")
     if facts.get("versions"):
-        yield TERMS["row.versions"], word(short(_value(facts.pop("versions"))))
+        yield TERMS["row.versions"], word(short(plain(facts.pop("versions"))))
     seconds = facts.pop("seconds", None)
     if isinstance(seconds, Mapping) and seconds:
-        yield TERMS["row.time"], word(", ".join(f"{kind} {numbers.seconds(value)}" for kind, value in seconds.items()))
+        yield TERMS["row.time"], word(_by_kind(seconds, numbers.seconds))
     for key, label in (("hardware", "row.hardware"), ("host", "row.host"), ("hosts", "row.host")):
         if facts.get(key):
-            yield TERMS[label], word(short(_value(facts.pop(key))))
+            yield TERMS[label], word(short(plain(facts.pop(key))))
     rebuild = str(facts.pop("rebuild", "") or f"make study PROTOCOL={results['study']}")
+    if counts := facts.pop("stages", None):
+        yield TERMS["row.stages"], word(_by_kind(counts, numbers.count))
     for key, value in facts.items():
         if value not in (None, "", [], {}):
-            yield same(key.replace("_", " ").capitalize()), word(short(_value(value)))
+            yield TERMS.get(f"row.{key}", same(key.replace("_", " ").capitalize())), word(short(plain(value)))
     yield TERMS["row.rebuild"], _code(rebuild)
+
+
+def _by_kind(values: Row, written: Callable[[Any], str]) -> Text:
+    """`fine-tuning 5 min, maps 2 min`."""
+    kinds = {kind: TERMS.get(f"stage.{kind}", same(kind)) for kind in values}
+    return join([name + same(f" {written(values[kind])}") for kind, name in kinds.items()], ", ")
 
 
 def locked_text(protocol: Row) -> Text:

@@ -13,6 +13,7 @@ from study.report.cells import (
     controls,
     gap_beside,
     group_label,
+    map_title,
     mean_cell,
     metric_head,
     metric_notes,
@@ -80,7 +81,7 @@ def _across_line(results: Results, cells: Cells, column: Column, model: str) -> 
         )
         for arm in results["arms"]
     ]
-    return Line(same(facts["title"]), tuple(row), OPEN if facts["control"] else None)
+    return Line(map_title(results, column.attribution), tuple(row), OPEN if facts["control"] else None)
 
 
 def of_maps(results: Results, cells: Cells, which: str, columns: Sequence[Column]) -> list[Table]:
@@ -126,5 +127,5 @@ def _map_lines(
             for metric in metrics
         ]
         facts = results["attributions"][label]
-        lines.append(Line(same(facts["title"]), tuple(row), OPEN if facts["control"] else None))
+        lines.append(Line(map_title(results, label), tuple(row), OPEN if facts["control"] else None))
     return lines

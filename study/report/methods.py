@@ -26,6 +26,14 @@ class Entry(NamedTuple):
 
     name: Text
     definition: Text
+    written: str = ""
+    """What tables call a metric or a map, in every language."""
+
+    @property
+    def alone(self) -> Text:
+        """The name for a page in one language: with what its tables write, where that is another word."""
+        there = not self.written or self.written in self.name.ko
+        return self.name if there else Text(self.name.en, f"{self.name.ko} ({self.written})")
 
 
 def methods(results: Results) -> Text:
@@ -147,4 +155,12 @@ def glossary(results: Results, *, web: bool = True) -> list[Entry]:
     words += ["equivalent"] if margin else []
     words += ["inconclusive"] if "inconclusive" in verdicts else []
     known = [word for word in dict.fromkeys(words) if f"def.{word}" in TERMS]
-    return [Entry(TERMS[f"name.{word}"], spoken(results, f"def.{word}")) for word in known]
+    written = _written(results)
+    return [Entry(TERMS[f"name.{word}"], spoken(results, f"def.{word}"), written.get(word, "")) for word in known]
+
+
+def _written(results: Results) -> dict[str, str]:
+    """What tables call the metrics and maps that have one name in both languages."""
+    maps = {base(label): facts["title"] for label, facts in results["attributions"].items() if not facts["control"]}
+    metrics = {base(label): facts["title"] for label, facts in results["metrics"].items()}
+    return {name: title.partition(" (")[0] for name, title in (maps | metrics).items()}

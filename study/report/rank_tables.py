@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.report import extent, names, numbers, ranks
-from study.report.cells import OPEN, WIDEST, Results, Row, alone, evenly, metric_head
+from study.report.cells import OPEN, WIDEST, Results, Row, alone, evenly, map_title, metric_head
 from study.report.table import Cell, Group, Head, Line, Table, number, word_head
 from study.report.terms import TERMS, Text, fill, join, same
 
@@ -75,7 +75,7 @@ def _lines(results: Results, rows: Sequence[Row], metrics: Sequence[str], yardst
         facts = results["attributions"][label]
         cells = [_rank_cell(next((row for row in rows if row["metric"] == metric), None), label) for metric in metrics]
         cells += [_above_cell(results, rows[0], label, yardsticks)] if yardsticks else []
-        lines.append(Line(same(facts["title"]), tuple(cells), OPEN if facts["control"] else None))
+        lines.append(Line(map_title(results, label), tuple(cells), OPEN if facts["control"] else None))
     return lines
 
 
@@ -147,7 +147,7 @@ def counted(results: Results, row: Row, *, short: bool = False) -> Text:
             "ranks.above.one",
             k=sum(control in row["above_control"].get(label, ()) for label in maps),
             n=len(maps),
-            control=results["attributions"][control]["title"],
+            control=map_title(results, control),
         )
         for control in labels
     ]

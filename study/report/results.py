@@ -15,6 +15,7 @@ import numpy as np
 
 from study.records import (
     Analysis,
+    Caution,
     Components,
     Contrast,
     Design,
@@ -32,6 +33,7 @@ from study.report import names
 from study.report.checks import automatic_checks
 from study.report.design_files import members
 from study.report.notes import Notes
+from study.report.terms import fill
 from study.report.verdict import judge
 
 SCHEMA = "report/1"
@@ -79,7 +81,7 @@ def results(report: ReportInput, notes: Notes) -> Results:
         "gallery": [_gallery_row(row) for row in report.gallery],
         "method_gallery": [_method_row(row) for row in report.methods],
         "notes": analysis.notes,
-        "warnings": facts.warnings,
+        "warnings": [_warning(caution) for caution in facts.warnings],
         "datasets": facts.datasets,
         "tables": facts.tables,
         "settings": facts.protocol,
@@ -87,6 +89,10 @@ def results(report: ReportInput, notes: Notes) -> Results:
     }
     plain_content: Results = plain(content)
     return plain_content
+
+
+def _warning(caution: Caution) -> Results:
+    return {**asdict(caution), "words": fill(f"caution.{caution.kind}", **caution.values)}
 
 
 def together(findings: Iterable[Finding]) -> list[Finding]:

@@ -1,8 +1,9 @@
 """Every word of the report in both languages: `TERMS[key]` is a `Text(en, ko)`.
 
-The rows stand in `words` (headings, heads of tables, verdicts), `captions`, `sentences` (what may
-be said), `method_words` (methods compared), `reliability_words` and the three of `glossary` (definitions). Templates and code hold keys only. Korean
-particles depend on the last sound before them, so none follows a `{variable}`.
+The rows stand in `words` (headings, heads of tables, verdicts), `captions`, `sentences` (what may be said),
+`caution_words` (warnings), `method_words` (methods compared), `reliability_words` and the three of `glossary`
+(definitions). Templates and code hold keys only. Korean particles depend on the last sound before them, so none
+follows a `{variable}`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from study.report.captions import CAPTIONS
+from study.report.caution_words import CAUTION_WORDS
 from study.report.compare_words import COMPARE_WORDS
 from study.report.design_words import DESIGN_WORDS
 from study.report.effect_words import EFFECT_WORDS
@@ -63,6 +65,7 @@ TERMS: Mapping[str, Text] = _merged(
     RELIABILITY_WORDS,
     OUTSIDE_WORDS,
     COMPARE_WORDS,
+    CAUTION_WORDS,
     DEFINITIONS,
     METRIC_DEFINITIONS,
     ATTRIBUTION_DEFINITIONS,

@@ -164,6 +164,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "row.host": ("Host", "컴퓨터"),
     "row.time": ("Time", "시간"),
     "row.digest": ("Data hash, {name}", "데이터 해시, {name}"),
+    "row.stages": ("Stages", "단계"),
+    "row.system": ("System", "운영체제"),
+    "row.cores": ("Cores", "CPU 코어"),
     "row.rebuild": ("Rebuild", "재현 명령"),
     "row.keys": ("Store keys", "저장소 키"),
     "value.arms": (
@@ -226,4 +229,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "stage.weights": ("weights", "주어진 가중치"),
     "stage.finetune": ("fine-tuning", "미세조정"),
     "stage.linear_probe": ("linear probe", "선형 분류기"),
+    "stage.data": ("data", "데이터"),
+    "stage.predict": ("predictions", "예측"),
+    "stage.explain": ("maps", "맵"),
+    "stage.mask": ("masked films", "가린 영상"),
+    "stage.perturb": ("perturbation curves", "섭동 곡선"),
+    "stage.measure": ("metrics", "지표"),
+    "stage.cascade": ("randomised weights", "가중치 무작위화"),
+    "stage.dissect": ("dissection", "유닛 해부"),
 }

@@ -1,51 +1,13 @@
-"""Sentences of the warnings box that come from what the stages left behind."""
+"""What a report says of the chains of a study: boxes and learning rates."""
 
 from pathlib import Path
 
-from study.conclude.facts import (
-    chains,
-    masking_warnings,
-    peak_warnings,
-    proxy_warnings,
-    quarantine_warnings,
-    rates,
-)
+from study.conclude.facts import chains, rates
 from study.plan import expand
 from study.protocol import read
-from study.records import Quarantined
 from study.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Films:
-    image_ids = ("a", "b", "c")
-    quarantined = (Quarantined("broken.png", "truncated"),)
-
-
-class Whole:
-    image_ids = ("a",)
-    quarantined = ()
-
-
-def test_files_that_could_not_be_read_are_counted_per_dataset() -> None:
-    sentences = quarantine_warnings({"films": Films(), "others": Whole()})  # type: ignore[dict-item]
-    assert sentences == ["Data 'films': 1 of 4 files could not be read and were left out; section 9 lists them."]
-
-
-def test_a_saturated_and_a_failed_proxy_are_named_and_a_good_one_is_not() -> None:
-    def facts(accuracy: float) -> dict[str, object]:
-        return {"kind": "rotation", "accuracy": accuracy, "chance": 0.25}
-
-    found = proxy_warnings([("p, seed 0", facts(0.995)), ("p, seed 1", facts(0.4)), ("p, seed 2", facts(0.8))])
-    assert found == [
-        "p, seed 0: the proxy task is saturated (accuracy 0.995).",
-        "p, seed 1: the proxy task was hardly learnt (accuracy 0.400, chance 0.250).",
-    ]
-
-
-def test_stages_without_a_proxy_task_raise_no_warning() -> None:
-    assert proxy_warnings([("m, seed 0", {"kind": "mae"})]) == []
 
 
 def test_a_stage_that_differs_between_arms_says_in_what(tmp_path: Path) -> None:
@@ -75,28 +37,3 @@ def test_every_learning_rate_is_told_once_with_its_data_and_batch() -> None:
     assert told["mae", "shoulder"] == 5e-4  # written in the protocol
     assert set(told) == {("mae", "chest"), ("mae", "shoulder"), ("rotation", "shoulder"), ("finetune", "shoulder")}
     assert len(rates(plan)) == len(told)
-
-
-def test_side_letters_that_are_pasted_are_named_once_per_arm() -> None:
-    rows = [
-        ("saliencymix", {"peaks_in_marker": 0.61}),
-        ("saliencymix", {"peaks_in_marker": 0.84}),
-        ("without", {"peaks_in_marker": 0.0}),
-        ("no_masks", {"peaks_in_marker": None}),
-        ("baseline", {}),
-    ]
-    assert peak_warnings(rows) == [
-        "saliencymix: in 84% of the training films the most salient place is the side letter, so saliencymix mostly "
-        "pastes letters; saliency_ignores: marker leaves it out."
-    ]
-
-
-def test_masks_that_hide_the_centre_nearly_always_are_named() -> None:
-    rows = [
-        ("center", {"kind": "mae", "masked_central": 0.984, "centre_hardly_seen": True}),
-        ("random", {"kind": "mae", "masked_central": 0.75, "centre_hardly_seen": False}),
-        ("baseline", {"kind": "finetune"}),
-    ]
-    assert masking_warnings(rows) == [
-        "center: the masks hide 98.4% of the central patches, so the encoder hardly ever sees the centre."
-    ]

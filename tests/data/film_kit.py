@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from study import data
+from study.conclude.facts import dataset_facts
 from study.protocol.data import FilmSettings
 from study.records import Dataset
+from study.report.data_words import DATA_NAMED, NAMES, NOT_TOLD
 
 Box = tuple[int, int, int, int]
 SIZES = ((120, 80), (80, 120), (100, 100), (90, 61))
@@ -41,7 +43,16 @@ def prepared(settings: FilmSettings, root: Path, *, image_size: int = 40) -> Dat
     out = root / f"out{sum(1 for _ in root.glob('out*'))}"
     out.mkdir()
     data.prepare("films", settings.model_dump(mode="json"), image_size=image_size, root=root, out=out)
-    return data.load(out)
+    dataset = data.load(out)
+    assert unspoken(dataset_facts(dataset)) == set()
+    return dataset
+
+
+def unspoken(facts: Mapping[str, Any]) -> set[str]:
+    """Names of facts, inner ones too, for which the report has no Korean word."""
+    inner = [facts[key] for key in facts.keys() - DATA_NAMED if isinstance(facts[key], Mapping)]
+    names = {key for group in (facts, *inner) for key in group}
+    return names - NAMES.keys() - NOT_TOLD
 
 
 def digest(settings: FilmSettings, root: Path) -> str:

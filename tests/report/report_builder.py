@@ -8,7 +8,7 @@ from report_analysis import analysis
 from report_design import ARMS, Made
 from report_films import gallery, method_gallery
 
-from study.records import ArmChain, Deviation, LearningCurve, ReportInput, StageRate, StudyFacts
+from study.records import ArmChain, Caution, Deviation, LearningCurve, ReportInput, StageRate, StudyFacts
 
 __all__ = ["ARMS", "Made", "made_up"]
 
@@ -73,7 +73,7 @@ def _facts(made: Made) -> StudyFacts:
             "hardware": "2 cores, 24 GB",
             "seconds": {"mae": 1200.0, "finetune": 810.0, "explain": 60.0},
         },
-        warnings=("Only one reader drew boxes. Agreement with this reader is measured.",),
+        warnings=(Caution("saturated", {"arm": "mae_random", "seed": 11, "accuracy": 0.995, "chance": 0.25}),),
         date="2024-04-15",
         number=7,
         rates=tuple(

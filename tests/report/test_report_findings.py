@@ -5,8 +5,8 @@ from typing import Any
 
 from report_builder import Made, made_up
 
-from study.report import fact_tables
 from study.report.class_tables import per_class
+from study.report.data_words import data_text
 from study.report.finding_tables import balance
 from study.report.methods import methods
 from study.report.notes import Notes
@@ -58,7 +58,7 @@ def test_the_balance_of_the_labels_is_a_table_of_its_own() -> None:
         "all films": ["1,300", "20", "30"],
     }
     assert table.notes[1].en == "Maps explain the 18 of 30 test films that have a finding; 6 of these have boxes of it."
-    text = fact_tables.data_text(results["datasets"]["shoulder"])
+    text = data_text(results["datasets"]["shoulder"]).en
     assert "films by finding" not in text
     assert "several labels" not in text
 

@@ -78,7 +78,7 @@ def test_the_film_comes_first_then_every_map_in_order_with_controls_marked(page:
     assert len(found) == 3
     for sheet in found:
         assert [words(title) for title in re.findall(r'<span class="v">(.*?)</span></div>', sheet)] == [
-            *("Radiograph 영상", *TITLES[1:]),
+            *("Radiograph 영상", *TITLES[1:-2], "○ Random map 무작위 맵", "○ Centre prior 중앙 사전 맵"),
         ]
         assert "repeat(6," in sheet
 

@@ -21,7 +21,7 @@ from study.report.wording import forbidden, headline, result, voice
 FOLDER = Path(fact_tables.__file__).parent
 HANGUL = re.compile(r"[가-힣]")
 PARTICLE = re.compile(r"\}(은|는|이|가|을|를|와|과|로|으로)(?![가-힣])")
-VARIABLE = re.compile(r"\{(\w+?)(?:_en|_ko)?\}")
+VARIABLE = re.compile(r"\{(\w+?)(?:_en|_ko)?(?::[^}]*)?\}")
 
 
 def test_every_term_has_both_languages_and_the_same_variables() -> None:

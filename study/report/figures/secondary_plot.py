@@ -97,7 +97,7 @@ def secondary_forest(
 
 
 def _row_mm(n_models: int) -> float:
-    return max(4.3, 2.3 * n_models + 0.6)
+    return max(3.8, 2.3 * n_models + 0.6)
 
 
 def _across(n_panels: int) -> int:

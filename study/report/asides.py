@@ -129,10 +129,16 @@ def _names(found: Sequence[Text]) -> Text:
     return shown if len(found) <= MOST_NAMES else fill("notes.names", names=shown, n=len(found) - MOST_NAMES)
 
 
+def _caution(warning: Row, arms: Mapping[str, str]) -> Text:
+    """A warning with the name of its arm instead of the label."""
+    values = warning["values"]
+    return fill(f"caution.{warning['kind']}", **{**values, "arm": arms.get(values.get("arm"), "")})
+
+
 def warnings(results: Results, notes: Notes) -> list[Text]:
     """Warnings of the study, and words in the hand-written notes that the report avoids."""
     hits = {
         hit for text in notes.texts() for language in _LANGUAGES for hit in forbidden(text.lang(language), language)
     }
-    found = [*(Text(**warning["words"]) for warning in results["warnings"]), *of_tables(results)]
+    found = [*(_caution(warning, voice(results).arms) for warning in results["warnings"]), *of_tables(results)]
     return [*found, fill("warning.notes_words", words=", ".join(sorted(hits)))] if hits else found

@@ -63,3 +63,12 @@ def test_forbidden_words_in_notes_are_listed_not_changed(results: Results) -> No
     found = warnings(results, notes)
     assert found[-1].en == "Hand-written notes contain words that this report avoids: significantly, 유의미."
     assert len(found) == len(results["warnings"]) + 1
+
+
+def test_a_warning_names_its_arm_as_the_page_does(results: Results) -> None:
+    (found,) = warnings(results, Notes())
+    assert found.en == "MAE random, seed 11: the proxy task is saturated (accuracy 0.995)."
+    assert found.ko == "MAE random, 시드 11: 대리 과제가 포화됨(정확도 0.995)."
+    (told,) = results["warnings"]
+    assert told["kind"] == "saturated"
+    assert told["words"]["en"].startswith("mae_random, seed 11: ")

@@ -191,7 +191,7 @@ def summarise(conclusion: Conclusion) -> None:
     print(f"\n{summary(conclusion.results).rstrip()}\n")
     deviations = conclusion.results.get("protocol", {}).get("deviations", [])
     if deviations:
-        print(f"{len(deviations)} change(s) of the protocol since it was locked; the report lists them")
+        print(f"changes of the protocol since it was locked: {len(deviations)}; the report lists them")
     page = conclusion.folder / ("report.html" if conclusion.pdf_problem else "report.pdf")
     print(f"{'report (unchanged)' if conclusion.reused else 'report'}: {page}")
     if conclusion.pdf_problem:

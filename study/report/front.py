@@ -124,7 +124,7 @@ def _counts(results: Results) -> Iterator[Count]:
         yield Count(f"{counts['attributions']} + {counts['controls']}", TERMS["count.maps"])
         yield Count(str(counts["metrics"]), TERMS["count.metrics"])
         return
-    yield Count(str(counts["questions"]), TERMS["count.questions"])
+    yield Count(str(counts["questions"]), TERMS["count.question" if counts["questions"] == 1 else "count.questions"])
     margins = list(_margins(results))
     if not margins:
         yield Count(numbers.MISSING, TERMS["count.no_margin"])

@@ -26,7 +26,7 @@ OUTSIDE_WORDS: Mapping[str, tuple[str, str]] = {
         "같은 영상으로 학습하고 검사하였는지, 다른 병원·부위·모델에 대해서는 말할 수 없음.",
     ),
     "scope.primary.outside": (
-        "The {n} primary contrasts were named in the analysis file. Everything else in this report is secondary or "
+        "Primary contrasts, named in the analysis file: {n}. Everything else in this report is secondary or "
         "exploratory and carries no verdict.",
         "주요 비교 {n}건은 분석 파일에 명시됨. 이 보고서의 나머지는 보조 또는 탐색적 결과이며 판정이 없음.",
     ),

@@ -233,7 +233,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "이유, 기여도 방법의 순위, 다른 병원·부위·모델에 대해서는 말할 수 없음.",
     ),
     "scope.primary": (
-        "The {n} primary contrasts were named in the protocol. Everything else in this report is secondary or "
+        "Primary contrasts, named in the protocol: {n}. Everything else in this report is secondary or "
         "exploratory and carries no verdict.",
         "주요 비교 {n}건은 프로토콜에 명시됨. 이 보고서의 나머지는 보조 또는 탐색적 결과이며 판정이 없음.",
     ),

@@ -73,6 +73,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "count.seeds": ("runs per arm and model", "비교군·모델당 실행"),
     "count.images": ("test images", "검사 영상"),
     "count.questions": ("primary questions", "주요 질문"),
+    "count.question": ("primary question", "주요 질문"),
     "count.margin": ("margin for {metric}", "한계: {metric}"),
     "count.no_margin": ("no margin declared", "한계 미선언"),
     # verdicts: head, the tail behind the models' names, and the short form of tables

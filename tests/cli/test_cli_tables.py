@@ -64,7 +64,7 @@ def test_analyse_ends_with_a_report(place: Path) -> None:
     ended = study(place, "analyse", "one.csv", "--protocol", "one.yaml", "--lang", "both")
     assert (ended.code, ended.err) == (0, "")
     assert "report (unchanged): reports/one/report.pdf" in ended.out
-    assert "1 change(s) of the protocol since it was locked" in ended.out
+    assert "changes of the protocol since it was locked: 1;" in ended.out
     results = json.loads((place / "reports/one/results.json").read_text(encoding="utf8"))
     assert results["languages"] == ["en", "ko"]
     assert results["contrasts"][0]["estimate"] == pytest.approx(0.06, abs=0.003)

@@ -14,6 +14,7 @@ from study.conclude.cautions import cautions
 from study.conclude.facts import chains, dataset_facts, provenance, rates
 from study.conclude.gallery import check_picked, gallery
 from study.conclude.gather import Scores, gather, learning_curves
+from study.conclude.masks import mask_examples
 from study.conclude.methods import method_gallery
 from study.conclude.numbered import Conclusion, manifest_of, next_number, results_of, write
 from study.protocol import Comparison, Lock, Protocol
@@ -121,6 +122,7 @@ def _contents(
         notes_path=notes,
         previous_results=results_of(folder) if before else None,
         methods=method_gallery(plan, store, protocol.reference, tables.predictions, by_key) if shown else (),
+        masks=mask_examples(plan, store, by_key) if shown else (),
     )
 
 

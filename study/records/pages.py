@@ -105,6 +105,27 @@ class LearningCurve:
 
 
 @dataclass(frozen=True)
+class MaskExample:
+    """A mask that a pretraining stage draws, on a film of its data.
+
+    Attributes:
+        data, masking, ratio: name of the data, kind of mask, share of hidden patches from 0 to 1.
+        image: [H, W] uint8.
+        hidden: [rows, columns] bool, True = hidden patch.
+        central, remainder: share of hidden patches in the central quarter of the film and elsewhere, over many masks;
+            None where no patch lies there.
+    """
+
+    data: str
+    masking: str
+    ratio: float
+    image: NDArray[np.uint8]
+    hidden: NDArray[np.bool_]
+    central: float | None
+    remainder: float | None
+
+
+@dataclass(frozen=True)
 class ScoreFile:
     """A table that was made elsewhere.
 
@@ -187,3 +208,4 @@ class ReportInput:
     notes_path: Path | None = None
     previous_results: Mapping[str, Any] | None = None
     methods: tuple[MethodRow, ...] = ()
+    masks: tuple[MaskExample, ...] = ()

@@ -66,6 +66,12 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "Right: the estimate after the first images, in an order made from their ids.",
         "{name}. 왼쪽: 영상별 차이와 정규분포. 가운데: 평균에 대한 차이. 오른쪽: 영상 수에 따른 추정값(식별자로 정한 순서).",
     ),
+    "fig.masks": (
+        "One film under one mask of every kind: hidden patches are grey. Behind the colon: share of the patches hidden in "
+        "the central quarter of the film / elsewhere, over many masks, where the two differ.",
+        "한 영상을 종류별 마스크로 가린 예: 가려진 패치는 회색. 쌍점 뒤: 여러 마스크에서 영상 중앙 4분의 1과 그 밖에서 가려진 패치의 비율(서로 다를 때).",
+    ),
+    "alt.masked": ("a film of {data} under the mask {mask}", "{data}의 영상, 마스크 {mask}"),
     "fig.learning": (
         "Training of every stage, {model}. Line: median over runs. Band: lowest to highest run.",
         "모든 단계의 학습, {model}. 선: 실행의 중앙값. 띠: 최저에서 최고 실행까지.",

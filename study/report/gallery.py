@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,8 @@ from typing import Any, NamedTuple
 from study.records import GalleryRow, ReportInput
 from study.report import contrast_tables, figures, numbers
 from study.report.cells import map_title
-from study.report.sheets import Sheets, sheets
+from study.report.mask_sheet import mask_sheet
+from study.report.sheets import Sheet, Sheets, data_uri, sheets
 from study.report.softened import note, softened, speckled
 from study.report.terms import TERMS, Text, fill, join, same
 from study.report.wording import voice
@@ -59,12 +59,13 @@ class GalleryTable(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """All tables, the rule in words, how many images lack some or all pictures here, and the sheets of methods."""
+    """All tables, the rule in words, how many images lack some or all pictures here, sheets of methods and of masks."""
 
     tables: tuple[GalleryTable, ...]
     lead: Text
     left_out: int
     methods: Sheets
+    masks: Sheet | None = None
 
 
 def gallery(report: ReportInput, results: Results) -> Gallery:
@@ -83,7 +84,13 @@ def gallery(report: ReportInput, results: Results) -> Gallery:
             left_out |= {(model, row.image_id) for row in rows[len(fitting) :]}
             if fitting:
                 tables.append(_table(fitting, chosen, results)._replace(part=part, parts=len(parts)))
-    return Gallery(tuple(tables), _lead(shown, results, soft=soft), len(left_out), sheets(report, results))
+    return Gallery(
+        tuple(tables),
+        _lead(shown, results, soft=soft),
+        len(left_out),
+        sheets(report, results),
+        mask_sheet(report.masks),
+    )
 
 
 def _parts(arms: Sequence[str]) -> list[Sequence[str]]:
@@ -137,15 +144,11 @@ def _thumbnails(
     row: GalleryRow, arms: Sequence[str], metric: Mapping[str, Any], names: Mapping[str, str]
 ) -> Iterator[Thumbnail]:
     radiograph = figures.film(row.image, row.boxes)
-    yield Thumbnail(_data(radiograph), fill("alt.radiograph", image=row.image_id), "")
+    yield Thumbnail(data_uri(radiograph), fill("alt.radiograph", image=row.image_id), "")
     maps = {map_.arm: map_ for map_ in row.maps}
     for arm in arms:
         value = numbers.level(maps[arm].value, metric["unit"])
         picture = figures.overlay(row.image, maps[arm].attribution, row.boxes)
         words = {"image": row.image_id, "arm": names[arm], "model": row.model}
         alt = fill("alt.map", **words, metric=metric["title"], value=value)
-        yield Thumbnail(_data(picture), alt, f"{metric['title']} {value}")
-
-
-def _data(picture: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(picture).decode("ascii")
+        yield Thumbnail(data_uri(picture), alt, f"{metric['title']} {value}")

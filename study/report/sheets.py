@@ -95,12 +95,12 @@ def _lead(report: ReportInput, results: Results) -> Text:
 
 
 def _sheet(results: Results, row: MethodRow, *, boxed: bool, printed: bool) -> Sheet:
-    radiograph = _picture(figures.film(row.image, row.boxes, width_px=PANEL_PX))
+    radiograph = data_uri(figures.film(row.image, row.boxes, width_px=PANEL_PX))
     seen = fill("alt.radiograph" if len(row.boxes) else "alt.film", image=row.image_id)
     panels = [Panel(radiograph, seen, TERMS["col.radiograph"], False)]
     for map_ in row.maps:
         title = _title(results, map_.attribution)
-        picture = _picture(figures.overlay(row.image, map_.map, row.boxes, width_px=PANEL_PX))
+        picture = data_uri(figures.overlay(row.image, map_.map, row.boxes, width_px=PANEL_PX))
         alt = fill("alt.method", image=row.image_id, map=title, run=spoken_run(results, row.run_id))
         panels.append(Panel(picture, alt, title, names.is_control(map_.attribution)))
     return Sheet(_caption(results, row, boxed=boxed), tuple(panels), _across(len(panels), row.image.shape), printed)
@@ -139,5 +139,6 @@ def _across(n: int, shape: Sequence[int]) -> int:
     return MOST_ACROSS
 
 
-def _picture(jpeg: bytes) -> str:
+def data_uri(jpeg: bytes) -> str:
+    """A JPEG file as the source of an image."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

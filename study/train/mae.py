@@ -98,7 +98,13 @@ class _Task:
             "masked_central": central,
             "masked_remainder": remainder,
             "centre_hardly_seen": central is not None and central > SATURATED,
+            "mask_example": _drawn(masks.masked[0].reshape(self.autoencoder.grid)),
         }
+
+
+def _drawn(hidden: Tensor) -> list[str]:
+    """A mask [rows, columns] as one string per row, 1 = hidden."""
+    return ["".join("1" if patch else "0" for patch in row) for row in hidden.tolist()]
 
 
 def _autoencoder(assignment: Assignment) -> VitAutoencoder | CnnAutoencoder:

@@ -13,7 +13,13 @@ from report_designs import four_doses, report_of
 
 from study.records import ReportInput
 from study.report import glyphs, render
-from study.report.gallery import GalleryLine, GalleryTable, _parts
+from study.report.front import Fit, front
+from study.report.gallery import GalleryLine, GalleryTable, _parts, gallery
+from study.report.html import content, render_page
+from study.report.notes import Notes
+from study.report.pdf import lay_out, write_pdf
+from study.report.pictures import Pictures
+from study.report.results import results as make_results
 from study.report.terms import TERMS, same
 
 METRICS = (
@@ -31,6 +37,8 @@ WORDY = (
 )
 RIGHT_PT = (210 - 15) / 25.4 * 72 + 1
 """Where the text of a page ends: A4 with a margin of 15 mm."""
+LEFT_PT = 60.0
+"""The heads of rows begin further left."""
 
 
 def words_of(pdf: Path) -> list[tuple[float, str]]:
@@ -38,6 +46,21 @@ def words_of(pdf: Path) -> list[tuple[float, str]]:
     done = subprocess.run(["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, check=True, text=True)
     found = re.findall(r'xMax="([\d.]+)"[^>]*>([^<]*)</word>', done.stdout)
     return [(float(right), word) for right, word in found]
+
+
+def gallery_pages(pdf: Path, report: ReportInput) -> dict[str, list[int]]:
+    """Rule -> pages on which the heads of its rows stand."""
+    done = subprocess.run(["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, check=True, text=True)
+    pages = [
+        {word for left, word in re.findall(r'xMin="([\d.]+)"[^>]*>([^<]*)</word>', page) if float(left) < LEFT_PT}
+        for page in done.stdout.split("<page ")[1:]
+    ]
+    return {
+        rule: [
+            n for row in report.gallery if row.rule == rule for n, words in enumerate(pages, 1) if row.image_id in words
+        ]
+        for rule in dict.fromkeys(row.rule for row in report.gallery)
+    }
 
 
 def with_films(report: ReportInput, arms: tuple[str, ...]) -> ReportInput:
@@ -57,6 +80,20 @@ def test_the_default_design_has_at_most_twelve_pages_and_no_word_beside_them(tmp
 def test_a_design_with_doses_has_at_most_thirteen_pages(tmp_path: Path) -> None:
     invented = four_doses(metrics=METRICS)
     assert render(with_films(report_of(invented), tuple(invented.levels)), tmp_path).pages <= 13
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("used_mm", [20, 55, 80, 110, 135])
+def test_the_films_of_a_rule_stay_on_one_page_wherever_the_gallery_begins(tmp_path: Path, used_mm: int) -> None:
+    report = made_up(replace(USUAL, methods=False))
+    results, notes = make_results(report, Notes()), Notes()
+    whole = content(results, front(results, notes, None, Fit()), Pictures(), gallery(report, results), notes)
+    page = render_page(whole, ("en",), web=False, only=8)
+    begun = page.replace("<section", f'<div style="height: {used_mm}mm"></div><section', 1)
+    write_pdf(lay_out(begun), tmp_path / "gallery.pdf", attachments=[], date="2026-01-02")
+    for rule, pages in gallery_pages(tmp_path / "gallery.pdf", report).items():
+        assert len(pages) == 2, rule
+        assert len(set(pages)) == 1, f"the films of one rule are torn apart: {rule}"
 
 
 @pytest.mark.slow

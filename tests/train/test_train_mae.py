@@ -144,6 +144,9 @@ def test_the_facts_say_what_was_hidden(films, trained) -> None:
     assert facts["centre_hardly_seen"] is False
     assert facts["n_films"] == 12
     assert facts["supervised"] is False
+    example = facts["mask_example"]
+    assert [len(row) for row in example] == [8] * 8
+    assert "".join(example).count("1") == 48
 
 
 def test_weights_are_the_trunk_and_the_decoder(films, trained) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from study.report.figures.control_maps import controls
     from study.report.figures.dose_plot import dose
     from study.report.figures.estimation_plot import estimation
-    from study.report.figures.films import film, overlay
+    from study.report.figures.films import film, masked, overlay
     from study.report.figures.flow_chart import flow
     from study.report.figures.forest_plot import forest
     from study.report.figures.interaction_plot import interaction
@@ -44,6 +44,7 @@ __all__ = [
     "forest",
     "interaction",
     "learning_curves",
+    "masked",
     "overlay",
     "ranks",
     "runs",
@@ -63,6 +64,7 @@ _HOMES = {
     "forest": "forest_plot",
     "interaction": "interaction_plot",
     "learning_curves": "learning",
+    "masked": "films",
     "overlay": "films",
     "ranks": "rank_plot",
     "runs": "run_marks",

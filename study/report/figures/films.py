@@ -23,6 +23,7 @@ _OPAQUE = 0.6
 _CONTOURS = ((0.5, 2), (0.8, 3))
 _QUALITY = 82
 _DASH_PX = 14.0
+_HIDDEN_GREY = (150, 150, 150)
 
 
 def overlay(
@@ -66,6 +67,23 @@ def film(image: NDArray[np.uint8], boxes: NDArray[Any], *, width_px: int = 256) 
         width_px: of the result; the height follows.
     """
     return _jpeg(_with_boxes(_enlarged(image, width_px), boxes, image.shape[1]), image.shape, width_px)
+
+
+def masked(image: NDArray[np.uint8], hidden: NDArray[np.bool_], *, width_px: int = 256) -> bytes:
+    """The film with its hidden patches grey; a JPEG file.
+
+    Args:
+        image: [H, W] uint8, grey.
+        hidden: [rows, columns] bool, True = hidden patch; patches divide the film evenly.
+        width_px: of the result; the height follows.
+    """
+    picture = _enlarged(image, width_px)
+    pen = ImageDraw.Draw(picture)
+    high, wide = picture.height / hidden.shape[0], picture.width / hidden.shape[1]
+    for row, column in np.argwhere(hidden):
+        corner, end = (column * wide, row * high), ((column + 1) * wide - 2, (row + 1) * high - 2)
+        pen.rectangle((*corner, *end), fill=_HIDDEN_GREY)
+    return _jpeg(picture, image.shape, width_px)
 
 
 def _enlarged(image: NDArray[np.uint8], width_px: int) -> Image.Image:

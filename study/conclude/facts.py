@@ -93,7 +93,7 @@ def _spoken(value: Any) -> str:
 
 
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:
-    """Counts and choices of one dataset, as plain data."""
+    """Counts and choices of one dataset, as plain data; what a reader asks first comes first."""
     splits = {split: len(dataset.rows(split)) for split in ("train", "val", "test", "unlabelled")}
     test = dataset.rows("test")
     several = dataset.findings
@@ -101,8 +101,7 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
     if several is not None:
         counts = list(several.present[test].sum(axis=0))
     labels = {name: int(count) for name, count in zip(dataset.classes, counts, strict=True)}
-    return {
-        **dataset.facts,
+    counted = {
         "films": len(dataset.image_ids),
         "splits": splits,
         "classes": list(dataset.classes),
@@ -110,6 +109,10 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "test_with_boxes": sum(len(dataset.boxes[row]) > 0 for row in test),
         **({} if several is None else {"test_explained": len(dataset.explained)}),
         "test_patients": len({dataset.clusters[row] for row in test}),
+    }
+    return {
+        **counted,
+        **dataset.facts,
         "mean": dataset.mean,
         "std": dataset.std,
         "size_px": list(dataset.images.shape[1:]),

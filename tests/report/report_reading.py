@@ -12,6 +12,8 @@ from study.report import glyphs
 from study.report.render import RenderedReport
 
 NUMBER = re.compile(r"(?<![\w.])[+−]?\d+\.\d{3,4}(?![\d.])")
+TEXT_FROM_PT = 20 / 25.4 * 72
+"""Where the text of a page begins, a millimetre less; the running head stands above it."""
 HOLES = re.compile(r"\b[nN]a[nN]\b|\bNone\b|\binf\b|[{}]|[−-]0\.000(?!\d)")
 
 
@@ -55,6 +57,18 @@ def text_of_pdf(path: Path, *pages: int) -> str:
     span = ["-f", str(pages[0]), "-l", str(pages[-1])] if pages else []
     done = subprocess.run(["pdftotext", "-layout", *span, str(path), "-"], capture_output=True, check=True)
     return done.stdout.decode("utf8").replace(glyphs.WORD_JOINER, "")
+
+
+def strangers_above(path: Path) -> list[str]:
+    """Words over the text of a page, from the second one on, that are not on the line of its running head."""
+    done = subprocess.run(["pdftotext", "-bbox", str(path), "-"], capture_output=True, check=True, text=True)
+    found: list[str] = []
+    for page in done.stdout.split("<page ")[2:]:
+        words = [(float(top), word) for top, word in re.findall(r'yMin="([\d.]+)"[^>]*>([^<]*)</word>', page)]
+        above = [(top, word) for top, word in words if top < TEXT_FROM_PT]
+        head = min((top for top, _ in above), default=0.0)
+        found += [word for top, word in above if top > head + 2]
+    return found
 
 
 def formatted(results: Any) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 from report_builder import Made, made_up
-from report_reading import HOLES, NUMBER, Outline, formatted, outline, page_of, text_of_pdf
+from report_reading import HOLES, NUMBER, Outline, formatted, outline, page_of, strangers_above, text_of_pdf
 
 from study.registry import ATTRIBUTIONS
 from study.report import glyphs
@@ -126,6 +126,10 @@ def test_page_one_is_one_page_and_the_outline_has_every_section(extreme: Extreme
     assert sections[0] == "1"
     assert starts[:2] == [0, 1]
     assert starts == sorted(starts)
+
+
+def test_nothing_but_the_running_head_stands_above_the_text(extreme: Extreme) -> None:
+    assert strangers_above(extreme.files.pdf) == []
 
 
 def test_the_attachments_are_the_files(extreme: Extreme) -> None:

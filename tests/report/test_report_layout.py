@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from report_builder import Made, made_up
 from report_designs import four_doses, report_of
+from report_reading import strangers_above
 
 from study.records import ReportInput
 from study.report import glyphs, render
@@ -74,6 +75,7 @@ def test_the_default_design_has_at_most_twelve_pages_and_no_word_beside_them(tmp
     assert rendered.pages <= 12
     assert rendered.warnings == ()
     assert [word for word in words_of(rendered.pdf) if word[0] > RIGHT_PT] == []
+    assert strangers_above(rendered.pdf) == []
 
 
 @pytest.mark.slow
@@ -82,16 +84,22 @@ def test_a_design_with_doses_has_at_most_thirteen_pages(tmp_path: Path) -> None:
     assert render(with_films(report_of(invented), tuple(invented.levels)), tmp_path).pages <= 13
 
 
+def alone_below(report: ReportInput, n: int, used_mm: int, out: Path) -> Path:
+    """The PDF of one section that begins so far down on its page."""
+    results, notes = make_results(report, Notes()), Notes()
+    whole = content(results, front(results, notes, None, Fit()), Pictures(), gallery(report, results), notes)
+    page = render_page(whole, ("en",), web=False, only=n)
+    begun = page.replace("<section", f'<div style="height: {used_mm}mm"></div><section', 1)
+    write_pdf(lay_out(begun), out, attachments=[], date="2026-01-02")
+    return out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("used_mm", [20, 55, 80, 110, 135])
 def test_the_films_of_a_rule_stay_on_one_page_wherever_the_gallery_begins(tmp_path: Path, used_mm: int) -> None:
     report = made_up(replace(USUAL, methods=False))
-    results, notes = make_results(report, Notes()), Notes()
-    whole = content(results, front(results, notes, None, Fit()), Pictures(), gallery(report, results), notes)
-    page = render_page(whole, ("en",), web=False, only=8)
-    begun = page.replace("<section", f'<div style="height: {used_mm}mm"></div><section', 1)
-    write_pdf(lay_out(begun), tmp_path / "gallery.pdf", attachments=[], date="2026-01-02")
-    for rule, pages in gallery_pages(tmp_path / "gallery.pdf", report).items():
+    pdf = alone_below(report, 8, used_mm, tmp_path / "gallery.pdf")
+    for rule, pages in gallery_pages(pdf, report).items():
         assert len(pages) == 2, rule
         assert len(set(pages)) == 1, f"the films of one rule are torn apart: {rule}"
 

@@ -36,7 +36,8 @@ def mask_examples(plan: Plan, store: Store, datasets: Mapping[str, Dataset]) -> 
             hidden = np.array([[patch == "1" for patch in row] for row in facts["mask_example"]])
             shares = facts["masked_central"], facts["masked_remainder"]
             found[kind] = MaskExample(*kind, _film(datasets[data]), hidden, *shares)
-    return tuple(sorted(found.values(), key=lambda each: [kind[0] for kind in found].index(each.data)))
+    names = list(dict.fromkeys(each.data for each in found.values()))
+    return tuple(sorted(found.values(), key=lambda each: names.index(each.data)))
 
 
 def _film(dataset: Dataset) -> np.ndarray:

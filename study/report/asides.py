@@ -131,8 +131,10 @@ def _names(found: Sequence[Text]) -> Text:
 
 def _caution(warning: Row, arms: Mapping[str, str]) -> Text:
     """A warning with the name of its arm instead of the label."""
-    values = warning["values"]
-    return fill(f"caution.{warning['kind']}", **{**values, "arm": arms.get(values.get("arm"), "")})
+    values = dict(warning["values"])
+    if "arm" in values:
+        values["arm"] = arms.get(values["arm"], values["arm"])
+    return fill(f"caution.{warning['kind']}", **values)
 
 
 def warnings(results: Results, notes: Notes) -> list[Text]:
@@ -140,5 +142,6 @@ def warnings(results: Results, notes: Notes) -> list[Text]:
     hits = {
         hit for text in notes.texts() for language in _LANGUAGES for hit in forbidden(text.lang(language), language)
     }
-    found = [*(_caution(warning, voice(results).arms) for warning in results["warnings"]), *of_tables(results)]
+    arms = voice(results).arms
+    found = [*(_caution(warning, arms) for warning in results["warnings"]), *of_tables(results)]
     return [*found, fill("warning.notes_words", words=", ".join(sorted(hits)))] if hits else found

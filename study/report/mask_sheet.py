@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+import numpy as np
+
 from study.records import MaskExample
 from study.report import figures, numbers
 from study.report.sheets import ACROSS, PANEL_PX, Panel, Sheet, data_uri
 from study.report.stage_words import stage_words
 from study.report.terms import TERMS, Text, fill, same
 
+_NO_BOXES = np.zeros((0, 4))
 FEWEST_IN_PRINT = 3
 """Kinds of mask from which on a study is about masking, and its masks worth their place on paper."""
 
@@ -29,7 +32,7 @@ def _panels(examples: Sequence[MaskExample]) -> Iterator[Panel]:
     for data, own in groupby(examples, key=lambda example: example.data):
         group = list(own)
         name = same(data)
-        whole = figures.masked(group[0].image, group[0].hidden & False, width_px=PANEL_PX)
+        whole = figures.film(group[0].image, _NO_BOXES, width_px=PANEL_PX)
         yield Panel(data_uri(whole), fill("alt.film", image=name), name, False)
         for example in group:
             picture = figures.masked(example.image, example.hidden, width_px=PANEL_PX)

@@ -6,7 +6,7 @@ import re
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from study.report import glyphs
 from study.report.render import RenderedReport
@@ -59,15 +59,32 @@ def text_of_pdf(path: Path, *pages: int) -> str:
     return done.stdout.decode("utf8").replace(glyphs.WORD_JOINER, "")
 
 
+class Word(NamedTuple):
+    """A word of a PDF and where it stands, in points from the upper left corner of its page."""
+
+    left: float
+    top: float
+    right: float
+    text: str
+
+
+def words_by_page(path: Path) -> list[list[Word]]:
+    """The words of every page."""
+    done = subprocess.run(["pdftotext", "-bbox", str(path), "-"], capture_output=True, check=True, text=True)
+    found = r'<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)"[^>]*>([^<]*)</word>'
+    return [
+        [Word(float(left), float(top), float(right), text) for left, top, right, text in re.findall(found, page)]
+        for page in done.stdout.split("<page ")[1:]
+    ]
+
+
 def strangers_above(path: Path) -> list[str]:
     """Words over the text of a page, from the second one on, that are not on the line of its running head."""
-    done = subprocess.run(["pdftotext", "-bbox", str(path), "-"], capture_output=True, check=True, text=True)
     found: list[str] = []
-    for page in done.stdout.split("<page ")[2:]:
-        words = [(float(top), word) for top, word in re.findall(r'yMin="([\d.]+)"[^>]*>([^<]*)</word>', page)]
-        above = [(top, word) for top, word in words if top < TEXT_FROM_PT]
-        head = min((top for top, _ in above), default=0.0)
-        found += [word for top, word in above if top > head + 2]
+    for words in words_by_page(path)[1:]:
+        above = [word for word in words if word.top < TEXT_FROM_PT]
+        head = min((word.top for word in above), default=0.0)
+        found += [word.text for word in above if word.top > head + 2]
     return found
 
 

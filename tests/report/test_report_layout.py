@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from report_builder import Made, made_up
 from report_designs import four_doses, report_of
-from report_reading import strangers_above
+from report_reading import strangers_above, words_by_page
 
 from study.records import ReportInput
 from study.report import glyphs, render
@@ -44,24 +42,16 @@ LEFT_PT = 60.0
 
 def words_of(pdf: Path) -> list[tuple[float, str]]:
     """(right edge in points, word) of all words."""
-    done = subprocess.run(["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, check=True, text=True)
-    found = re.findall(r'xMax="([\d.]+)"[^>]*>([^<]*)</word>', done.stdout)
-    return [(float(right), word) for right, word in found]
+    return [(word.right, word.text) for words in words_by_page(pdf) for word in words]
 
 
 def gallery_pages(pdf: Path, report: ReportInput) -> dict[str, list[int]]:
     """Rule -> pages on which the heads of its rows stand."""
-    done = subprocess.run(["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, check=True, text=True)
-    pages = [
-        {word for left, word in re.findall(r'xMin="([\d.]+)"[^>]*>([^<]*)</word>', page) if float(left) < LEFT_PT}
-        for page in done.stdout.split("<page ")[1:]
-    ]
-    return {
-        rule: [
-            n for row in report.gallery if row.rule == rule for n, words in enumerate(pages, 1) if row.image_id in words
-        ]
-        for rule in dict.fromkeys(row.rule for row in report.gallery)
-    }
+    pages = [{word.text for word in words if word.left < LEFT_PT} for words in words_by_page(pdf)]
+    rules: dict[str, list[int]] = {row.rule: [] for row in report.gallery}
+    for row in report.gallery:
+        rules[row.rule] += [n for n, heads in enumerate(pages, 1) if row.image_id in heads]
+    return rules
 
 
 def with_films(report: ReportInput, arms: tuple[str, ...]) -> ReportInput:
@@ -84,22 +74,16 @@ def test_a_design_with_doses_has_at_most_thirteen_pages(tmp_path: Path) -> None:
     assert render(with_films(report_of(invented), tuple(invented.levels)), tmp_path).pages <= 13
 
 
-def alone_below(report: ReportInput, n: int, used_mm: int, out: Path) -> Path:
-    """The PDF of one section that begins so far down on its page."""
-    results, notes = make_results(report, Notes()), Notes()
-    whole = content(results, front(results, notes, None, Fit()), Pictures(), gallery(report, results), notes)
-    page = render_page(whole, ("en",), web=False, only=n)
-    begun = page.replace("<section", f'<div style="height: {used_mm}mm"></div><section', 1)
-    write_pdf(lay_out(begun), out, attachments=[], date="2026-01-02")
-    return out
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("used_mm", [20, 55, 80, 110, 135])
 def test_the_films_of_a_rule_stay_on_one_page_wherever_the_gallery_begins(tmp_path: Path, used_mm: int) -> None:
     report = made_up(replace(USUAL, methods=False))
-    pdf = alone_below(report, 8, used_mm, tmp_path / "gallery.pdf")
-    for rule, pages in gallery_pages(pdf, report).items():
+    results, notes = make_results(report, Notes()), Notes()
+    whole = content(results, front(results, notes, None, Fit()), Pictures(), gallery(report, results), notes)
+    page = render_page(whole, ("en",), web=False, only=8)
+    begun = page.replace("<section", f'<div style="height: {used_mm}mm"></div><section', 1)
+    write_pdf(lay_out(begun), tmp_path / "gallery.pdf", attachments=[], date="2026-01-02")
+    for rule, pages in gallery_pages(tmp_path / "gallery.pdf", report).items():
         assert len(pages) == 2, rule
         assert len(set(pages)) == 1, f"the films of one rule are torn apart: {rule}"
 

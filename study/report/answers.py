@@ -23,13 +23,23 @@ MOST_RANKED = 4
 
 @dataclass(frozen=True)
 class Answer:
-    """One question over its models: question, what is compared, headline, a line of numbers per model."""
+    """One question over its models.
+
+    Attributes:
+        label: name of the question, or the metric that answers; empty where it stands above.
+        question: in the protocol's words.
+        headline: the verdict.
+        lines: numbers, one line per model; the first to go where page 1 is full.
+        pair: what is compared, where the headline does not say it.
+        beside: what the headline must be read with; stays where the numbers go.
+    """
 
     label: str
     question: str
     headline: Text
     lines: tuple[Text, ...]
     pair: Text = field(default=same(""))
+    beside: Text = field(default=same(""))
 
 
 def answers(results: Results) -> list[Answer]:
@@ -87,6 +97,7 @@ def _of_ranks(results: Results) -> Iterator[Answer]:
                 question=results["question"] if not place else "",
                 headline=join([_first(results, row) for row in rows]),
                 lines=tuple(_numbers(results, row) for row in rows),
+                beside=join([counted(results, row, short=len(rows) == 1) for row in rows]),
             )
 
 
@@ -97,12 +108,14 @@ def _title(results: Results, label: str) -> Text:
 
 
 def _first(results: Results, row: Row) -> Text:
-    """Which map ranks first on one model, and which are not told apart from it."""
+    """Which map ranks first on one model, and which are not told apart from it, controls before all others."""
     ordered = list(ranks.ranks(row))
     if row["critical_difference"] is None or row["p_value"] is None or row["p_value"] >= results["alpha"]:
         return fill("ranks.open", model=row["model"], n=len(ordered))
-    others = [label for label in row["best"] if label != ordered[0]]
-    words = {"model": row["model"], "first": _title(results, ordered[0])}
+    control = {label: results["attributions"][label]["control"] for label in ordered}
+    first = fill("ranks.first.control", name=map_title(results, ordered[0])) if control[ordered[0]] else None
+    words = {"model": row["model"], "first": first or _title(results, ordered[0])}
+    others = sorted((label for label in row["best"] if label != ordered[0]), key=lambda label: not control[label])
     if not others:
         return fill("ranks.first", **words)
     titles = join([_title(results, label) for label in others[:MOST_NAMED]], ", ")
@@ -112,7 +125,7 @@ def _first(results: Results, row: Row) -> Text:
 
 
 def _numbers(results: Results, row: Row) -> Text:
-    """Ranks and means of the first maps, the test behind them, and how many rank above the controls."""
+    """Ranks and means of the first maps, and the test behind them."""
     unit = results["metrics"][row["metric"]]["unit"]
     means = dict(zip(row["attributions"], row["means"], strict=True))
     shown = [
@@ -128,5 +141,5 @@ def _numbers(results: Results, row: Row) -> Text:
     if row["critical_difference"] is not None:
         cd, p = numbers.fixed(row["critical_difference"], 2), numbers.p_relation(row["p_value"], alpha=results["alpha"])
         runs = TERMS["runs.one"] if row["n_runs"] == 1 else fill("runs.count", n=row["n_runs"])
-        said = join([said, fill("ranks.line.test", cd=cd, p=p, runs=runs), counted(results, row, short=True)])
+        said = join([said, fill("ranks.line.test", cd=cd, p=p, runs=runs)])
     return said

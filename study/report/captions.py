@@ -113,8 +113,8 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     "note.arrows": ("↑ higher is better, ↓ lower is better.", "↑ 높을수록 좋음, ↓ 낮을수록 좋음."),
     "note.undefined": ("– undefined or not measured.", "– 정의되지 않거나 측정하지 않음."),
     "note.left_out": (
-        "{metric}, {attribution}, {model}: {n} undefined values ({why}) left out.",
-        "{metric}, {attribution}, {model}: 정의되지 않은 값 {n}개 제외.",
+        "{metrics}, {attribution}, {model}: {n} undefined values{each} ({why}) left out.",
+        "{metrics}, {attribution}, {model}: 정의되지 않은 값 {n}개{each} 제외.",
     ),
     "group.runs": ("{model}; {arms}", "{model}; {arms}"),
     "group.arm_runs": ("{arm}: {k} of {n} runs", "{arm}: 실행 {n}회 중 {k}회"),

@@ -67,18 +67,20 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "note.open": ("○ control.", "○ 대조."),
     "note.left_out.many": (
-        "{metric}: {n} undefined values in {k} maps ({why}) left out.",
-        "{metric}: 맵 {k}종에서 정의되지 않은 값 {n}개 제외.",
+        "{metrics}: {n} undefined values{each} in {maps} ({why}) left out.",
+        "{metrics}: {maps}에서 정의되지 않은 값 {n}개{each} 제외.",
     ),
+    "note.left_out.each": (" each", "씩"),
+    "maps.one": ("one map", "맵 1종"),
+    "maps.count": ("{n} maps", "맵 {n}종"),
     "tab.controls.maps": (
         "Controls beside the method that ranks first, {model}.",
         "대조와 순위가 가장 높은 방법, {model}.",
     ),
     # ranks
     "tab.ranks": (
-        "Average ranks of the maps over {images} (patients, where one has several), {arm}, {runs}; 1 = best under the "
-        "metric’s direction.",
-        "{images}(한 환자에 여러 장이면 환자)에 걸친 맵의 평균 순위, {arm}, {runs}; 1 = 지표의 방향에서 가장 좋음.",
+        "Average ranks of the maps over {images} (patients, where one has several), {arm}, {runs}; 1 = best.",
+        "{images}(한 환자에 여러 장이면 환자)에 걸친 맵의 평균 순위, {arm}, {runs}; 1 = 가장 좋음.",
     ),
     "note.ranks": (
         "Bold: the best and every map not told apart from it (average ranks closer than Nemenyi’s critical difference "
@@ -95,7 +97,6 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
         "Critical differences for these trained models (Friedman’s p, not adjusted): {list}.",
         "학습된 이 모델들에 대한 임계차(Friedman p, 보정 전): {list}.",
     ),
-    "note.cd.one": ("{what} {cd} (p {p})", "{what} {cd} (p {p})"),
     "fig.ranks": (
         "Average ranks, {what}, these trained models, {runs}. Blocks: {n} test images (patients, where a patient has several). Bars join maps whose "
         "ranks differ by less than the critical difference {cd} (Nemenyi, level {alpha}; Friedman p {p}). Semibold: "
@@ -116,6 +117,7 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
         "{model}: 결론 유보, 우연만으로도 맵 {n}개의 순서가 이렇게 나올 수 있음.",
     ),
     "ranks.control": ("{name} (control)", "{name} (대조)"),
+    "ranks.first.control": ("A control, {name},", "대조({name})"),
     "ranks.one": ("{name} {rank} (mean {mean})", "{name} {rank} (평균 {mean})"),
     "ranks.line": (
         "{model}, average rank of {n} maps over {blocks} blocks: {list}.",
@@ -126,10 +128,13 @@ METHOD_WORDS: Mapping[str, tuple[str, str]] = {
         "임계차 {cd}; Friedman p {p}; 학습된 이 모델들, {runs}.",
     ),
     "ranks.above": (
-        "{model}, {metric}: methods that rank above {list}.",
-        "{model}, {metric}: 대조보다 순위가 높은 방법: {list}.",
+        "{model}, {metric}: methods above {list} (by {cd} ranks or more).",
+        "{model}, {metric}: 대조보다 앞선 방법: {list} (순위 차 {cd} 이상).",
     ),
-    "ranks.above.short": ("Methods that rank above {list}.", "대조보다 순위가 높은 방법: {list}."),
+    "ranks.above.short": (
+        "Methods above {list} (by {cd} ranks or more).",
+        "대조보다 앞선 방법: {list} (순위 차 {cd} 이상).",
+    ),
     "ranks.above.one": ("the {control}: {k} of {n}", "{control} {n}개 중 {k}개"),
     "more.ranks": ("Average ranks and critical differences: section 5.", "평균 순위와 임계차: 5절."),
     "quote.ranks": (

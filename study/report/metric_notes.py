@@ -66,38 +66,60 @@ def map_notes(results: Results, metrics: Sequence[str], *, short: bool) -> tuple
 
 
 def left_out(results: Results, cells: Cells, columns: Sequence[Column]) -> tuple[Text, ...]:
-    """How many values were undefined: by metric, attribution and model, or by metric where that is a long list."""
+    """How many values were undefined: by attribution and model, or by metric where that is a long list."""
     found: list[tuple[Column, str, int]] = []
     for column in columns:
         for model in results["models"]:
             means: list[Row | None] = [cells.means.get((arm["arm"], model, *column)) for arm in results["arms"]]
             missing = sum(mean["n_undefined"] for mean in means if mean)
             found += [(column, model, missing)] if missing else []
-    if len(found) > MOST_NOTES:
-        return _summed(results, found)
+    notes = _one_by_one(results, found)
+    return notes if len(notes) <= MOST_NOTES else _summed(results, found)
+
+
+def _one_by_one(results: Results, found: Sequence[tuple[Column, str, int]]) -> tuple[Text, ...]:
+    """A note per attribution, model, count and reason, over all metrics for which it is the same."""
+    shared: dict[tuple[str, str, int, str], list[str]] = {}
+    for column, model, missing in found:
+        why = results["metrics"][column.metric]["undefined"]
+        shared.setdefault((column.attribution, model, missing, why), []).append(column.metric)
     return tuple(
         fill(
             "note.left_out",
-            metric=results["metrics"][column.metric]["title"],
-            attribution=results["attributions"][column.attribution]["title"],
+            **_metrics(results, metrics),
+            attribution=results["attributions"][attribution]["title"],
             model=model,
             n=numbers.count(missing),
-            why=results["metrics"][column.metric]["undefined"],
+            why=why,
         )
-        for column, model, missing in found
+        for (attribution, model, missing, why), metrics in shared.items()
     )
 
 
 def _summed(results: Results, found: Sequence[tuple[Column, str, int]]) -> tuple[Text, ...]:
-    notes = []
+    """A note per count, number of maps and reason, over all metrics for which it is the same."""
+    shared: dict[tuple[int, int, str], list[str]] = {}
     for metric in dict.fromkeys(column.metric for column, _, _ in found):
         own = [(column, missing) for column, _, missing in found if column.metric == metric]
-        facts = results["metrics"][metric]
-        values = {"metric": facts["title"], "why": facts["undefined"]}
         k = len({column.attribution for column, _ in own})
-        n = numbers.count(sum(missing for _, missing in own))
-        notes.append(fill("note.left_out.many", **values, n=n, k=k))
-    return tuple(notes)
+        why = results["metrics"][metric]["undefined"]
+        shared.setdefault((sum(missing for _, missing in own), k, why), []).append(metric)
+    return tuple(
+        fill(
+            "note.left_out.many",
+            **_metrics(results, metrics),
+            n=numbers.count(n),
+            maps=TERMS["maps.one"] if k == 1 else fill("maps.count", n=k),
+            why=why,
+        )
+        for (n, k, why), metrics in shared.items()
+    )
+
+
+def _metrics(results: Results, metrics: Sequence[str]) -> dict[str, Text]:
+    """The titles, and the word that a count holds for each of several."""
+    titles = same(", ".join(results["metrics"][metric]["title"] for metric in metrics))
+    return {"metrics": titles, "each": TERMS["note.left_out.each"] if len(metrics) > 1 else same("")}
 
 
 def tabled(metrics: Sequence[str]) -> list[list[str]]:

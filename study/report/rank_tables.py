@@ -99,25 +99,22 @@ def _rank_cell(row: Row | None, label: str) -> Cell:
 def _notes(results: Results, rows: Sequence[Row], *, short: bool) -> list[Text]:
     alpha = numbers.plain(results["alpha"])
     notes = [fill("note.ranks.short" if short else "note.ranks", alpha=alpha)]
+    found = _differences(results, rows)
+    notes += [fill("note.cd", list="; ".join(found))] if found else []
+    return notes if short else [*notes, *ranks.remarks(rows)]
+
+
+def _differences(results: Results, rows: Sequence[Row]) -> list[str]:
+    """`EHR, Insertion 2.31 (p < 0.001)`: critical difference and Friedman's p, over the rankings that share them."""
     several = len({row["model"] for row in rows}) > 1
-    found = [_difference(results, row, model=several) for row in rows]
-    notes.append(fill("note.cd", list=join([text for text in found if text], "; ")) if any(found) else same(""))
-    if not short:
-        notes += ranks.remarks(rows)
-    return [note for note in notes if note]
-
-
-def _difference(results: Results, row: Row, *, model: bool) -> Text:
-    """`EHR 2.31 (p < 0.001)`, the critical difference and Friedman's p of one ranking."""
-    if row["critical_difference"] is None:
-        return same("")
-    title = results["metrics"][row["metric"]]["title"]
-    return fill(
-        "note.cd.one",
-        what=f"{title}, {row['model']}" if model else title,
-        cd=numbers.fixed(row["critical_difference"], 2),
-        p=numbers.p_relation(row["p_value"], alpha=results["alpha"]),
-    )
+    shared: dict[str, list[str]] = {}
+    for row in rows:
+        if row["critical_difference"] is not None:
+            p = numbers.p_relation(row["p_value"], alpha=results["alpha"])
+            title = results["metrics"][row["metric"]]["title"]
+            said = f"{numbers.fixed(row['critical_difference'], 2)} (p {p})"
+            shared.setdefault(said, []).append(f"{title}, {row['model']}" if several else title)
+    return [f"{', '.join(titles)} {said}" for said, titles in shared.items()]
 
 
 def reading(results: Results) -> list[Text]:
@@ -129,17 +126,19 @@ def reading(results: Results) -> list[Text]:
     for metric in ranks.selected(results):
         for model in results["models"]:
             row = ranks.find(results, model, arm, metric)
-            if row is not None and row["critical_difference"] is not None:
+            if row is not None:
                 found.append(counted(results, row))
     return [text for text in found if text]
 
 
 def counted(results: Results, row: Row, *, short: bool = False) -> Text:
-    """How many methods of one ranking rank above each of its yardsticks; empty without one.
+    """How many methods of one ranking rank above each of its yardsticks; empty without one, or without a difference.
 
     Args:
         short: leave model and metric out, where they have been said.
     """
+    if row["critical_difference"] is None:
+        return same("")
     maps = ranks.methods(results, row)
     labels = [label for label in ranks.yardsticks(results, row["model"], row["arm"]) if label in row["attributions"]]
     parts = [
@@ -153,7 +152,8 @@ def counted(results: Results, row: Row, *, short: bool = False) -> Text:
     ]
     if not parts:
         return same("")
+    said = {"list": join(parts, ", "), "cd": numbers.fixed(row["critical_difference"], 2)}
     if short:
-        return fill("ranks.above.short", list=join(parts, ", "))
+        return fill("ranks.above.short", **said)
     title = results["metrics"][row["metric"]]["title"]
-    return fill("ranks.above", model=row["model"], metric=title, list=join(parts, ", "))
+    return fill("ranks.above", model=row["model"], metric=title, **said)

@@ -29,7 +29,7 @@ def summary(results: Mapping[str, Any], language: Language | None = None) -> str
         if answer.label:
             lines += _wrapped(f"{answer.label}  {answer.question}".strip(), "    ")
         lines += _wrapped(answer.headline.lang(spoken), "    ", "  → ")
-        for line in answer.lines:
+        for line in (answer.beside, *answer.lines):
             lines += _wrapped(line.lang(spoken), "    ", "    ")
     if not page.answers:
         lines += ["", TERMS["front.no_primary"].lang(spoken)]

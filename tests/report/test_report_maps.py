@@ -133,6 +133,45 @@ def test_many_undefined_values_are_summed_by_metric() -> None:
     assert f"EHR: {3 * len(ALL)} undefined values in {len(ALL)} maps" in " ".join(note.en for note in table.notes)
 
 
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        (
+            {("gradcam", "insertion"): 8, ("gradcam", "deletion"): 8},
+            ["Insertion, Deletion, Grad-CAM, vit_small: 8 undefined values each ({why}) left out."],
+        ),
+        (
+            {("gradcam", "insertion"): 8, ("gradcam", "deletion"): 7},
+            [
+                "Insertion, Grad-CAM, vit_small: 8 undefined values ({why}) left out.",
+                "Deletion, Grad-CAM, vit_small: 7 undefined values ({why}) left out.",
+            ],
+        ),
+        (
+            {(label, metric): n for n, label in enumerate(ALL[:5], 1) for metric in ("insertion", "deletion")},
+            ["Insertion, Deletion: 15 undefined values each in 5 maps ({why}) left out."],
+        ),
+        (
+            {("gradcam", "insertion"): 9} | {(label, "deletion"): n for n, label in enumerate(ALL[:4], 1)},
+            [
+                "Insertion: 9 undefined values in one map ({why}) left out.",
+                "Deletion: 10 undefined values in 4 maps ({why}) left out.",
+            ],
+        ),
+    ],
+    ids=["same count and reason", "other counts", "many, summed", "many, apart"],
+)
+def test_undefined_values_are_noted_once_for_all_metrics_that_share_count_and_reason(
+    lacking: dict[tuple[str, str], int], said: list[str]
+) -> None:
+    results = made(arms=("baseline",), metrics=("insertion", "deletion"), primary="insertion", attributions=ALL)
+    for row in results["means"]:
+        row["n_undefined"] = lacking.get((row["attribution"], row["metric"]), 0)
+    (table,) = metric_tables(results, "faithfulness")
+    why = results["metrics"]["insertion"]["undefined"]
+    assert [note.en for note in table.notes if "undefined" in note.en] == [text.format(why=why) for text in said]
+
+
 LAYERS = tuple(f"{method}[layer={k}]" for method in ("gradcam", "layercam") for k in (2, 10, 1))
 
 

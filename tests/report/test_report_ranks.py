@@ -13,11 +13,13 @@ from study.records import Ranking, ReportInput
 from study.report import ranks
 from study.report.answers import answers
 from study.report.changes import changed
+from study.report.front import Fit, front
 from study.report.notes import Notes
 from study.report.pictures import pictures
 from study.report.rank_tables import rank_tables
 from study.report.results import results as make_results
 from study.report.terms import Text
+from study.report.text import summary
 
 ONE = Made(arms=("baseline",), models=("vit_small",), failed=False, gallery=False, metrics=("ehr", "insertion"))
 LABELS = ("gradcam", "saliency", "iba", "control_random", "control_center")
@@ -121,14 +123,45 @@ def test_the_headline_names_the_first_map_and_those_not_told_apart() -> None:
     assert answer.lines[0].en == (
         "vit_small, average rank of 5 maps over 40 blocks: Grad-CAM 1.50 (mean 0.610), Saliency 1.90 (mean 0.580), "
         "IBA 3.10 (mean 0.440), Centre prior (control) 4.00 (mean 0.250). Critical difference 1.00; "
-        "Friedman p < 0.001; these trained models, 3 runs. Methods that rank above the Centre prior: 2 of 3, the Random map: 3 of 3."
+        "Friedman p < 0.001; these trained models, 3 runs."
+    )
+
+
+def test_beside_the_headline_stands_how_many_methods_are_above_each_control_with_and_without_numbers() -> None:
+    results = made(ranking())
+    (answer,) = answers(results)
+    assert answer.beside == Text(
+        "Methods above the Centre prior: 2 of 3, the Random map: 3 of 3 (by 1.00 ranks or more).",
+        "대조보다 앞선 방법: 중앙 사전 맵 3개 중 2개, 무작위 맵 3개 중 3개 (순위 차 1.00 이상).",
+    )
+    (bare,) = front(results, Notes(), None, Fit(details=False)).answers
+    assert (bare.lines, bare.beside) == ((), answer.beside)
+    assert "Methods above the Centre prior: 2 of 3" in " ".join(summary(results, "en").split())
+
+
+def test_beside_several_models_each_is_named_and_without_a_critical_difference_nothing_is_said() -> None:
+    report = made_up(replace(ONE, models=("vit_small", "vit_base"), attributions=LABELS[:3], controls=LABELS[3:]))
+    open_one = ranking(model="vit_base", critical_difference=None, p_value=None, chi2=None, groups=())
+    for second, said in (
+        (ranking(model="vit_base"), ["vit_small, EHR", "vit_base, EHR"]),
+        (open_one, ["vit_small, EHR"]),
+    ):
+        analysis = replace(report.analysis, rankings=(ranking(), second))
+        (answer,) = answers(make_results(replace(report, analysis=analysis), Notes()))
+        assert re.findall(r"(\w+, EHR): methods above", answer.beside.en) == said
+
+
+def test_a_control_that_is_not_told_apart_from_the_best_is_named_before_the_methods() -> None:
+    close = ranking(average_ranks=(1.5, 1.6, 1.7, 4.5, 1.8))
+    assert answers(made(close))[0].headline.en == (
+        "Grad-CAM ranks first for vit_small; not told apart from it: Centre prior (control), Saliency, IBA."
     )
 
 
 def test_a_control_that_ranks_first_is_called_a_control() -> None:
     results = made(ranking(average_ranks=(3.0, 4.0, 5.0, 2.0, 1.0), above_control={}))
     assert answers(results)[0].headline.en == (
-        "Centre prior (control) ranks first for vit_small, apart from every other map."
+        "A control, Centre prior, ranks first for vit_small, apart from every other map."
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -50,6 +51,10 @@ WORTH_CUTTING = 1.25
 """A table in print is cut only where it has more than this many times the rows that it may have."""
 LONGEST_WORD = 16
 """Letters of a word that a head cell keeps whole."""
+SHORT_NAME = 24
+"""Latin letters of the head of a row that stays in one line; Hangul counts twice."""
+FIRST_WIDE = "\u1100"
+BEFORE_ARROW = re.compile(" (?=[↑↓])")
 METRIC_GROUPS = ("agreement", "faithfulness", "masking", "sanity", "other")
 
 
@@ -193,6 +198,14 @@ class Page:
     def wordy(self, text: Text) -> bool:
         """Whether a word is so long that a head cell must break it, or the table would leave the page."""
         return max(map(len, self.only(text).split()), default=0) > LONGEST_WORD
+
+    def whole(self, name: Text) -> bool:
+        """Whether the head of a row is so short that it stays in one line."""
+        return sum(2 if letter >= FIRST_WIDE else 1 for letter in self.only(name)) <= SHORT_NAME
+
+    def head(self, text: Text) -> Markup:
+        """A column's head: its arrow does not stand in a line of its own."""
+        return Markup(BEFORE_ARROW.sub("\N{NO-BREAK SPACE}", self.say(text)))
 
     def term(self, key: str, **values: object) -> Markup:
         """Body text by its key."""

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 from report_builder import Made, made_up
 from report_designs import four_doses, report_of
-from report_reading import strangers_above, words_by_page
+from report_reading import TEXT_FROM_PT, Word, strangers_above, text_of_pdf, words_by_page
 
 from study.records import ReportInput
-from study.report import glyphs, render
+from study.registry import ATTRIBUTIONS, METRICS
+from study.report import glyphs, names, render
 from study.report.front import Fit, front
 from study.report.gallery import GalleryLine, GalleryTable, _parts, gallery
-from study.report.html import content, render_page
+from study.report.html import FOLDER, Page, content, environment, render_page
 from study.report.notes import Notes
 from study.report.pdf import lay_out, write_pdf
 from study.report.pictures import Pictures
 from study.report.results import results as make_results
+from study.report.table import Group, Head, Line, Table, number, word_head
 from study.report.terms import TERMS, same
 
-METRICS = (
+SHOWN = (
     *("ehr", "energy_pg", "energy_pg_excess", "insertion", "deletion", "faithfulness_gap"),
     *("average_drop", "coherency", "complexity", "adcc"),
 )
-USUAL = Made(models=("vit_small",), metrics=METRICS, primary="energy_pg", failed=False, methods=True)
+USUAL = Made(models=("vit_small",), metrics=SHOWN, primary="energy_pg", failed=False, methods=True)
 LONG = "가나다라마바사아자차카타파하" * 2
 WORDY = (
     "baseline",
@@ -36,6 +41,8 @@ WORDY = (
 )
 RIGHT_PT = (210 - 15) / 25.4 * 72 + 1
 """Where the text of a page ends: A4 with a margin of 15 mm."""
+NOTICE_PT = (297 - 15) / 25.4 * 72
+"""Where it ends at the bottom."""
 LEFT_PT = 60.0
 """The heads of rows begin further left."""
 
@@ -54,6 +61,12 @@ def gallery_pages(pdf: Path, report: ReportInput) -> dict[str, list[int]]:
     return rules
 
 
+def row_heads(words: Sequence[Word]) -> list[Word]:
+    """The first word of every line that begins where the heads of rows do, from the top."""
+    lines = {round(word.top): word for word in sorted(words, reverse=True) if TEXT_FROM_PT < word.top < NOTICE_PT}
+    return [lines[top] for top in sorted(lines) if lines[top].left < LEFT_PT]
+
+
 def with_films(report: ReportInput, arms: tuple[str, ...]) -> ReportInput:
     made = made_up(Made(arms=arms, models=("vit_small",), metrics=("ehr",), methods=True, failed=False))
     return replace(report, gallery=made.gallery, methods=made.methods)
@@ -70,7 +83,7 @@ def test_the_default_design_has_at_most_twelve_pages_and_no_word_beside_them(tmp
 
 @pytest.mark.slow
 def test_a_design_with_doses_has_at_most_thirteen_pages(tmp_path: Path) -> None:
-    invented = four_doses(metrics=METRICS)
+    invented = four_doses(metrics=SHOWN)
     assert render(with_films(report_of(invented), tuple(invented.levels)), tmp_path).pages <= 13
 
 
@@ -90,13 +103,47 @@ def test_the_films_of_a_rule_stay_on_one_page_wherever_the_gallery_begins(tmp_pa
 
 @pytest.mark.slow
 def test_nine_arms_have_at_most_fifteen_pages(tmp_path: Path) -> None:
-    many = replace(USUAL, arms=("baseline", *(f"arm_{n}" for n in range(8))), metrics=METRICS[:6], images=24)
+    many = replace(USUAL, arms=("baseline", *(f"arm_{n}" for n in range(8))), metrics=SHOWN[:6], images=24)
     assert render(made_up(many), tmp_path).pages <= 15
 
 
 @pytest.mark.slow
+def test_long_tables_of_one_arm_leave_no_few_rows_alone(tmp_path: Path) -> None:
+    real = (label for label, facts in ATTRIBUTIONS.items() if "cnn" in facts.families and not facts.control)
+    labels = (*real, "gradcam[layer=1]", "relevance_cam[layer=1]")
+    alone = replace(USUAL, arms=("baseline",), models=("densenet121",), attributions=labels)
+    report = made_up(replace(alone, metrics=tuple(METRICS), images=24))
+    rendered = render(report, tmp_path)
+    assert rendered.pages <= 13
+    titles = (ATTRIBUTIONS[names.base(label)].title for label in labels)
+    first_words = {"densenet121", "○", *(title.split()[0] for title in titles)}
+    pages = [[word.text for word in row_heads(words)] for words in words_by_page(rendered.pdf)]
+    torn = [(before, after) for before, after in itertools.pairwise(pages) if after and after[0] == "Map"]
+    assert torn
+    for before, after in torn:
+        assert len(list(itertools.takewhile(first_words.__contains__, reversed(before)))) >= 4
+        assert len(list(itertools.takewhile(first_words.__contains__, after[1:]))) >= 4
+
+
+def test_short_names_of_rows_and_the_arrows_of_heads_stay_in_their_line(tmp_path: Path) -> None:
+    heads = (word_head(TERMS["col.map"]), *(Head(same(f"Randomisation, {name} ↓")) for name in ("Spearman", "SSIM")))
+    names_of_rows = ("Smooth Grad-CAM++", "Relevance-CAM (layer=1)", "Gradient-weighted attention of ten layers")
+    lines = tuple(Line(same(name), (number("0.506 ± 0.059"),) * 2) for name in names_of_rows)
+    item = Table("narrow", same("Narrow."), heads, (Group(None, lines),))
+    template = '{% from "macros.html" import table with context %}<html lang="en"><head><title>t</title><style>{{ css }}</style></head><body>{{ table(page, item) }}</body></html>'
+    css = Markup((FOLDER / "static" / "report.css").read_text(encoding="utf8") + "table { width: 90mm !important; }")
+    html = environment().from_string(template).render(page=Page(("en",), web=False), item=item, css=css)
+    write_pdf(lay_out(html), tmp_path / "narrow.pdf", attachments=[], date="2026-01-02")
+    lines_of_text = [" ".join(line.split()) for line in text_of_pdf(tmp_path / "narrow.pdf").splitlines()]
+    for name in names_of_rows[:2]:
+        assert f"{name} 0.506 ± 0.059 0.506 ± 0.059" in lines_of_text
+    assert not any(line.startswith(names_of_rows[2]) for line in lines_of_text), "a long name breaks"
+    assert html.count("\N{NO-BREAK SPACE}↓</th>") == 2
+
+
+@pytest.mark.slow
 def test_long_names_stay_on_the_paper(tmp_path: Path) -> None:
-    wordy = replace(USUAL, arms=WORDY, failed=True, metrics=METRICS[:4], images=24, gallery=False, methods=False)
+    wordy = replace(USUAL, arms=WORDY, failed=True, metrics=SHOWN[:4], images=24, gallery=False, methods=False)
     rendered = render(made_up(wordy), tmp_path)
     assert [word for word in words_of(rendered.pdf) if word[0] > RIGHT_PT] == []
 

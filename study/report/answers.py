@@ -113,8 +113,9 @@ def _first(results: Results, row: Row) -> Text:
     if row["critical_difference"] is None or row["p_value"] is None or row["p_value"] >= results["alpha"]:
         return fill("ranks.open", model=row["model"], n=len(ordered))
     control = {label: results["attributions"][label]["control"] for label in ordered}
-    first = fill("ranks.first.control", name=map_title(results, ordered[0])) if control[ordered[0]] else None
-    words = {"model": row["model"], "first": first or _title(results, ordered[0])}
+    title = map_title(results, ordered[0])
+    first = fill("ranks.first.control", name=title) if control[ordered[0]] else title
+    words = {"model": row["model"], "first": first}
     others = sorted((label for label in row["best"] if label != ordered[0]), key=lambda label: not control[label])
     if not others:
         return fill("ranks.first", **words)

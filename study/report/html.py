@@ -54,7 +54,7 @@ LONGEST_WORD = 16
 SHORT_NAME = 24
 """Latin letters of the head of a row that stays in one line; Hangul counts twice."""
 FIRST_WIDE = "\u1100"
-BEFORE_ARROW = re.compile(" (?=[↑↓])")
+BEFORE_ARROW = re.compile(" (?=[↑↓]|100 )")
 METRIC_GROUPS = ("agreement", "faithfulness", "masking", "sanity", "other")
 
 

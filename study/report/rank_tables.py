@@ -105,16 +105,15 @@ def _notes(results: Results, rows: Sequence[Row], *, short: bool) -> list[Text]:
 
 
 def _differences(results: Results, rows: Sequence[Row]) -> list[str]:
-    """`EHR, Insertion 2.31 (p < 0.001)`: critical difference and Friedman's p, over the rankings that share them."""
+    """`EHR, Insertion 2.31 (p < 0.001)`: critical difference and Friedman's p, over the metrics that share them."""
     several = len({row["model"] for row in rows}) > 1
-    shared: dict[str, list[str]] = {}
+    shared: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row["critical_difference"] is not None:
             p = numbers.p_relation(row["p_value"], alpha=results["alpha"])
-            title = results["metrics"][row["metric"]]["title"]
             said = f"{numbers.fixed(row['critical_difference'], 2)} (p {p})"
-            shared.setdefault(said, []).append(f"{title}, {row['model']}" if several else title)
-    return [f"{', '.join(titles)} {said}" for said, titles in shared.items()]
+            shared.setdefault((row["model"], said), []).append(results["metrics"][row["metric"]]["title"])
+    return [f"{f'{model}: ' if several else ''}{', '.join(titles)} {said}" for (model, said), titles in shared.items()]
 
 
 def reading(results: Results) -> list[Text]:

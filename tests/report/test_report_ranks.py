@@ -165,6 +165,18 @@ def test_a_control_that_ranks_first_is_called_a_control() -> None:
     )
 
 
+def test_critical_differences_that_metrics_share_are_said_once_per_model() -> None:
+    rows = [ranking(model=model, metric=metric) for model in ("a", "b") for metric in ("ehr", "insertion")]
+    rows[3] = replace(rows[3], critical_difference=1.5)
+    report = made_up(replace(ONE, models=("a", "b"), attributions=LABELS[:3], controls=LABELS[3:]))
+    report = replace(report, analysis=replace(report.analysis, rankings=tuple(rows)))
+    (table,) = rank_tables(make_results(report, Notes()))
+    (said,) = (note.en for note in table.notes if "Critical differences" in note.en)
+    assert said.endswith(
+        ": a: EHR, Insertion 1.00 (p < 0.001); b: EHR 1.00 (p < 0.001); b: Insertion 1.50 (p < 0.001)."
+    )
+
+
 def test_a_test_that_is_not_passed_is_inconclusive_whatever_the_ranks() -> None:
     (answer,) = answers(made(ranking(p_value=0.05)))
     assert answer.headline.en.startswith("Inconclusive for vit_small")

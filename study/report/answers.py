@@ -110,7 +110,7 @@ def _title(results: Results, label: str) -> Text:
 def _first(results: Results, row: Row) -> Text:
     """Which map ranks first on one model, and which are not told apart from it, controls before all others."""
     ordered = list(ranks.ranks(row))
-    if row["critical_difference"] is None or row["p_value"] is None or row["p_value"] >= results["alpha"]:
+    if not ranks.told(results, row):
         return fill("ranks.open", model=row["model"], n=len(ordered))
     control = {label: results["attributions"][label]["control"] for label in ordered}
     title = map_title(results, ordered[0])

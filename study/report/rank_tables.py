@@ -131,12 +131,12 @@ def reading(results: Results) -> list[Text]:
 
 
 def counted(results: Results, row: Row, *, short: bool = False) -> Text:
-    """How many methods of one ranking rank above each of its yardsticks; empty without one, or without a difference.
+    """How many methods of one ranking rank above each of its yardsticks; empty without one, or where chance is enough.
 
     Args:
         short: leave model and metric out, where they have been said.
     """
-    if row["critical_difference"] is None:
+    if not ranks.told(results, row):
         return same("")
     maps = ranks.methods(results, row)
     labels = [label for label in ranks.yardsticks(results, row["model"], row["arm"]) if label in row["attributions"]]

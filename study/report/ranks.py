@@ -41,6 +41,11 @@ def close_to_best(results: Results, model: str, arm: str, metric: str) -> set[st
     return set(row["best"]) if row else set()
 
 
+def told(results: Results, row: Row) -> bool:
+    """Whether the order is more than chance: Friedman's test is passed and there is a critical difference."""
+    return row["critical_difference"] is not None and row["p_value"] is not None and row["p_value"] < results["alpha"]
+
+
 def ranks(row: Row) -> dict[str, float]:
     """Average rank of every map, best first."""
     pairs = zip(row["attributions"], row["average_ranks"], strict=True)

@@ -180,6 +180,7 @@ def test_critical_differences_that_metrics_share_are_said_once_per_model() -> No
 def test_a_test_that_is_not_passed_is_inconclusive_whatever_the_ranks() -> None:
     (answer,) = answers(made(ranking(p_value=0.05)))
     assert answer.headline.en.startswith("Inconclusive for vit_small")
+    assert not answer.beside
 
 
 def test_with_several_arms_three_methods_are_needed() -> None:

@@ -101,10 +101,10 @@ def _of_ranks(results: Results) -> Iterator[Answer]:
             )
 
 
-def _title(results: Results, label: str) -> Text:
-    """The map's title; a control says that it is one."""
+def _title(results: Results, label: str, key: str = "ranks.control") -> Text:
+    """The map's title; a control says that it is one, in the words of `key`."""
     title = map_title(results, label)
-    return fill("ranks.control", name=title) if results["attributions"][label]["control"] else title
+    return fill(key, name=title) if results["attributions"][label]["control"] else title
 
 
 def _first(results: Results, row: Row) -> Text:
@@ -112,11 +112,9 @@ def _first(results: Results, row: Row) -> Text:
     ordered = list(ranks.ranks(row))
     if not ranks.told(results, row):
         return fill("ranks.open", model=row["model"], n=len(ordered))
-    control = {label: results["attributions"][label]["control"] for label in ordered}
-    title = map_title(results, ordered[0])
-    first = fill("ranks.first.control", name=title) if control[ordered[0]] else title
-    words = {"model": row["model"], "first": first}
-    others = sorted((label for label in row["best"] if label != ordered[0]), key=lambda label: not control[label])
+    words = {"model": row["model"], "first": _title(results, ordered[0], "ranks.first.control")}
+    others = [label for label in row["best"] if label != ordered[0]]
+    others.sort(key=lambda label: not results["attributions"][label]["control"])
     if not others:
         return fill("ranks.first", **words)
     titles = join([_title(results, label) for label in others[:MOST_NAMED]], ", ")

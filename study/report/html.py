@@ -54,7 +54,9 @@ LONGEST_WORD = 16
 SHORT_NAME = 24
 """Latin letters of the head of a row that stays in one line; Hangul counts twice."""
 FIRST_WIDE = "\u1100"
-BEFORE_ARROW = re.compile(" (?=[↑↓]|100 )")
+"""The first Hangul letter."""
+UNBROKEN = re.compile(" (?=[↑↓]|100 )")
+"""Spaces of a column's head at which no line ends: before an arrow, and inside `× 100`."""
 METRIC_GROUPS = ("agreement", "faithfulness", "masking", "sanity", "other")
 
 
@@ -204,8 +206,8 @@ class Page:
         return sum(2 if letter >= FIRST_WIDE else 1 for letter in self.only(name)) <= SHORT_NAME
 
     def head(self, text: Text) -> Markup:
-        """A column's head: its arrow does not stand in a line of its own."""
-        return Markup(BEFORE_ARROW.sub("\N{NO-BREAK SPACE}", self.say(text)))
+        """A column's head, whose arrow does not stand in a line of its own."""
+        return Markup(UNBROKEN.sub("\N{NO-BREAK SPACE}", self.say(text)))
 
     def term(self, key: str, **values: object) -> Markup:
         """Body text by its key."""

@@ -14,6 +14,7 @@ from study.report.render import RenderedReport
 NUMBER = re.compile(r"(?<![\w.])[+−]?\d+\.\d{3,4}(?![\d.])")
 TEXT_FROM_PT = 20 / 25.4 * 72
 """Where the text of a page begins, a millimetre less; the running head stands above it."""
+WORD = re.compile(r'<word xMin="([\d.-]+)" yMin="([\d.-]+)" xMax="([\d.-]+)" yMax="([\d.-]+)">([^<]*)</word>')
 HOLES = re.compile(r"\b[nN]a[nN]\b|\bNone\b|\binf\b|[{}]|[−-]0\.000(?!\d)")
 
 
@@ -65,16 +66,15 @@ class Word(NamedTuple):
     left: float
     top: float
     right: float
+    bottom: float
     text: str
 
 
 def words_by_page(path: Path) -> list[list[Word]]:
     """The words of every page."""
     done = subprocess.run(["pdftotext", "-bbox", str(path), "-"], capture_output=True, check=True, text=True)
-    found = r'<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)"[^>]*>([^<]*)</word>'
     return [
-        [Word(float(left), float(top), float(right), text) for left, top, right, text in re.findall(found, page)]
-        for page in done.stdout.split("<page ")[1:]
+        [Word(*map(float, box), text) for *box, text in WORD.findall(page)] for page in done.stdout.split("<page ")[1:]
     ]
 
 
